@@ -1,0 +1,32 @@
+// clock.h - the time, passed in so that tests can move it.
+//
+// Use: now() for what is stored or shown, steady() for measuring spans.
+// Ownership: borrowed by everybody; outlives them. Threads: SystemClock from any thread.
+// Units: now() is UTC in whole seconds.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace strictmx::base {
+
+using WallTime = std::chrono::sys_seconds;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual WallTime now() const = 0;
+  virtual SteadyTime steady() const = 0;
+};
+
+class SystemClock : public Clock {
+ public:
+  WallTime now() const override;
+  SteadyTime steady() const override;
+};
+
+// RFC 3339 in UTC, "2026-11-23T17:00:00Z".
+std::string format_utc(WallTime time);
+
+}  // namespace strictmx::base

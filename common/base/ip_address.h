@@ -1,0 +1,33 @@
+// ip_address.h - an IPv4 or IPv6 address as a value.
+//
+// Use: IpAddress::parse("192.0.2.1"). Text is what inet_ntop gives.
+// Threads: a value. Errors: parse() gives no value for anything but one plain address.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace strictmx::base {
+
+class IpAddress {
+ public:
+  static std::optional<IpAddress> parse(std::string_view text);
+  // 4 or 16 bytes in network order, as in the data of A and AAAA records.
+  static std::optional<IpAddress> from_bytes(std::span<const std::uint8_t> bytes);
+
+  bool is_ipv6() const { return is_ipv6_; }
+  std::string text() const;
+  bool operator==(const IpAddress&) const = default;
+
+ private:
+  IpAddress() = default;
+
+  std::array<std::uint8_t, 16> bytes_{};
+  bool is_ipv6_ = false;
+};
+
+}  // namespace strictmx::base

@@ -1,0 +1,141 @@
+"""MX hosts that take mail, good and bad: each kind listens on port 25 of an address of its own.
+
+Run in the world namespace as `python3 -m lab.mail_sink_server CERTIFICATES PREFIX LOG`. What reaches a host is one
+JSON line in LOG: {"event": "connect"|"starttls"|"rcpt"|"message", "kind", "session", "tls", "sni", "version", "rcpt",
+"message_id"}. "rcpt" counts too: a client that must not use a host must not name recipients to it.
+"""
+
+import contextlib
+import itertools
+import json
+import re
+import socket
+import ssl
+import sys
+import threading
+
+# The certificate's fault carries the name of the kind; the rest have good certificates of their own.
+CERTIFICATE_FAULTS = ("expired", "foreign-ca", "self-signed", "other-name")
+KINDS = ("good", "good-2", "stripped", "refused-454") + CERTIFICATE_FAULTS + ("forged", "forged-valid", "deep.below")
+# A forged MX is outside the policy; "forged" also has a certificate of its own making.
+CERTIFICATE_KIND = {**{kind: kind for kind in CERTIFICATE_FAULTS}, "forged": "self-signed"}
+
+SESSION_SECONDS = 60
+
+
+def host_of(kind):
+    return f"mx-{kind}.hosts.test"
+
+
+def address_of(prefix, kind):
+    return f"{prefix}{11 + KINDS.index(kind)}"
+
+
+class Log:
+    def __init__(self, path):
+        self._file = open(path, "a", encoding="ascii", buffering=1)
+        self._lock = threading.Lock()
+
+    def write(self, **fields):
+        with self._lock:
+            self._file.write(json.dumps(fields) + "\n")
+
+
+class Session:
+    def __init__(self, connection, number, kind, context, log):
+        self._connection, self._kind, self._context = connection, kind, context
+        self._about = {"kind": kind, "session": number, "tls": False, "sni": None, "version": None}
+        self._log = log
+        self._recipients = []
+        self._file = connection.makefile("rwb")
+
+    def run(self):
+        self._note("connect")
+        self._say(f"220 {host_of(self._kind)} ESMTP")
+        for line in iter(self._file.readline, b""):
+            verb = line[:8].upper().split(b" ")[0].strip()
+            if verb == b"QUIT":
+                return self._say("221 bye")
+            if verb == b"STARTTLS":
+                if not self._start_tls():
+                    continue
+            elif verb == b"DATA":
+                self._take_message()
+            else:
+                self._answer(verb, line.decode("ascii", "replace").strip())
+
+    def _answer(self, verb, line):
+        if verb == b"EHLO":
+            offers_tls = self._kind != "stripped" and not self._about["tls"]
+            return self._say(f"250-{host_of(self._kind)}\r\n250-8BITMIME" + ("\r\n250-STARTTLS" if offers_tls else "") + "\r\n250 SIZE 10000000")
+        if verb == b"RCPT":
+            recipient = re.search(r"<([^>]*)>", line).group(1)
+            self._recipients.append(recipient)
+            self._note("rcpt", rcpt=recipient)
+        self._say("250 ok" if verb in (b"HELO", b"MAIL", b"RCPT", b"RSET", b"NOOP") else "502 unknown")
+
+    def _start_tls(self):
+        if self._kind == "refused-454":
+            self._say("454 4.7.0 TLS not available")
+            return False
+        self._say("220 go ahead")
+        secured = self._context.wrap_socket(self._connection, server_side=True)
+        self._about.update(tls=True, sni=getattr(secured, "seen_sni", None), version=secured.version())
+        self._connection, self._file = secured, secured.makefile("rwb")
+        self._note("starttls")
+        return True
+
+    def _take_message(self):
+        self._say("354 go on")
+        text = b""
+        for line in iter(self._file.readline, b".\r\n"):
+            if not line:
+                return
+            text += line
+        message_id = re.search(rb"(?im)^message-id:\s*<([^>]*)>", text)
+        for recipient in self._recipients:
+            self._note("message", rcpt=recipient, message_id=message_id.group(1).decode() if message_id else None)
+        self._recipients = []
+        self._say("250 taken")
+
+    def _note(self, event, **more):
+        self._log.write(event=event, **self._about, **more)
+
+    def _say(self, line):
+        self._file.write(line.encode("ascii") + b"\r\n")
+        self._file.flush()
+
+
+def tls_context(chain_file):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain_file)
+    def remember(secured, name, _):
+        secured.seen_sni = name
+    context.sni_callback = remember
+    return context
+
+
+def serve(*arguments):
+    connection = arguments[0]
+    connection.settimeout(SESSION_SECONDS)
+    with contextlib.suppress(OSError), connection:
+        Session(*arguments).run()
+
+
+def listen(kind, prefix, certificates, log, numbers):
+    context = tls_context(f"{certificates}/{CERTIFICATE_KIND.get(kind, 'good')}/{host_of(kind)}.pem")
+    server = socket.create_server((address_of(prefix, kind), 25), backlog=256)
+    while True:
+        connection, _ = server.accept()
+        threading.Thread(target=serve, args=(connection, next(numbers), kind, context, log), daemon=True).start()
+
+
+def main(certificates, prefix, log_path):
+    log, numbers = Log(log_path), itertools.count()
+    for kind in KINDS:
+        threading.Thread(target=listen, args=(kind, prefix, certificates, log, numbers)).start()
+    print("ready", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
