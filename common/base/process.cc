@@ -71,6 +71,15 @@ Outcome<ProcessError> give_store(const std::string& path, const UserIds& user) {
   return done();
 }
 
+Result<PeerIds, ProcessError> peer_ids(int descriptor) {
+  ucred credentials{};
+  socklen_t length = sizeof credentials;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
+    return system_failure("SO_PEERCRED");
+  }
+  return PeerIds{credentials.uid, credentials.pid};
+}
+
 unsigned long raise_open_files() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;

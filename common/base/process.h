@@ -32,6 +32,13 @@ Outcome<ProcessError> become_user(const UserIds& user);
 // Only regular files with a single name are given away.
 Outcome<ProcessError> give_store(const std::string& path, const UserIds& user);
 
+// Who is at the other end of a connected UNIX socket; the kernel vouches for it.
+struct PeerIds {
+  uid_t uid = 0;
+  pid_t pid = 0;
+};
+Result<PeerIds, ProcessError> peer_ids(int descriptor);
+
 // Raises the soft limit of open files to the hard one; says what it is now.
 unsigned long raise_open_files();
 

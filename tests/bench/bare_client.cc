@@ -49,6 +49,7 @@ TlsHandle<SSL_CTX> make_context(const std::string& ca_file) {
   TlsHandle<SSL_CTX> context(SSL_CTX_new(TLS_client_method()));
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_read_ahead(context.get(), 1);  // A third of the reads that it makes otherwise.
   if (SSL_CTX_load_verify_locations(context.get(), ca_file.c_str(), nullptr) != 1) die(ca_file);
   return context;
 }
@@ -172,8 +173,9 @@ class BareClient {
   }
 
   void send_request(Slot& slot) {
-    const std::string request = "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: " +
-                                policy_host(slot.number) + "\r\nConnection: close\r\n\r\n";
+    const std::string request =
+        "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: " + policy_host(slot.number) +
+        "\r\nConnection: close\r\n\r\n";
     const int length = static_cast<int>(request.size());
     if (SSL_write(slot.ssl.get(), request.data(), length) != length) die("SSL_write");
     slot.step = Step::kBody;
@@ -229,13 +231,12 @@ double own_cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-constexpr OptionSpec kOptions[] = {
-    {"dns", "127.0.0.1:53", "name server"},
-    {"port", "443", "port of the policy hosts"},
-    {"ca", "bench-ca.pem", "file with the root certificate"},
-    {"first", "0", "number of the first domain"},
-    {"domains", "10000", "how many domains to resolve"},
-    {"concurrent", "64", "domains in flight at once"}};
+constexpr OptionSpec kOptions[] = {{"dns", "127.0.0.1:53", "name server"},
+                                   {"port", "443", "port of the policy hosts"},
+                                   {"ca", "bench-ca.pem", "file with the root certificate"},
+                                   {"first", "0", "number of the first domain"},
+                                   {"domains", "10000", "how many domains to resolve"},
+                                   {"concurrent", "64", "domains in flight at once"}};
 
 }  // namespace
 }  // namespace strictmx::bench

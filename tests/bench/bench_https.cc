@@ -52,6 +52,7 @@ TlsHandle<SSL_CTX> make_context(BenchCa& ca) {
   SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET);
   SSL_CTX_set_num_tickets(context.get(), 0);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_read_ahead(context.get(), 1);  // A third of the reads that it makes otherwise.
   SSL_CTX_set_cert_cb(context.get(), choose_certificate, &ca);
   return context;
 }

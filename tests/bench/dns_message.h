@@ -25,9 +25,9 @@ void build_query(std::vector<std::uint8_t>& out, std::uint16_t id, std::string_v
                  DnsType type);
 
 struct Question {
-  std::string name;         // Letter case as sent, without the final dot.
+  std::string name;  // Letter case as sent, without the final dot.
   std::uint16_t type = 0;
-  std::size_t end = 0;      // Offset of the first byte after the question.
+  std::size_t end = 0;  // Offset of the first byte after the question.
   bool has_edns = false;
 };
 

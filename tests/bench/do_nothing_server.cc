@@ -1,8 +1,8 @@
 // do_nothing_server.cc - the limit for a socketmap server: the same answer to every question.
 //
 // One thread, one epoll set, reads of 256 KiB, one write for each read. Finds the end of each
-// netstring by its length and looks at nothing else. A client that leaves so many answers unread that
-// they fill the socket's buffer loses its connection: question_load never does.
+// netstring by its length and looks at nothing else. A client that leaves so many answers unread
+// that they fill the socket's buffer loses its connection: question_load never does.
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -112,9 +112,8 @@ class Service {
   std::vector<std::unique_ptr<Client>> clients_;  // By descriptor.
 };
 
-constexpr OptionSpec kOptions[] = {
-    {"listen", "127.0.0.1:8460", "address and port"},
-    {"number", "5000", "number of the domain whose answer all get"}};
+constexpr OptionSpec kOptions[] = {{"listen", "127.0.0.1:8460", "address and port"},
+                                   {"number", "5000", "number of the domain whose answer all get"}};
 
 }  // namespace
 }  // namespace strictmx::bench

@@ -26,7 +26,8 @@ Options::Options(int argc, char** argv, std::span<const OptionSpec> specs) {
   for (int i = 1; i < argc; i += 2) {
     const std::string_view argument = argv[i];
     if (argument == "--help") show_usage(specs, 0);
-    const auto known = argument.starts_with("--") ? values_.find(argument.substr(2)) : values_.end();
+    const auto known =
+        argument.starts_with("--") ? values_.find(argument.substr(2)) : values_.end();
     if (known == values_.end() || i + 1 == argc) show_usage(specs, 64);
     known->second = argv[i + 1];
   }

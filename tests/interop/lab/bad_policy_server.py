@@ -12,8 +12,22 @@ import sys
 import threading
 import time
 
-KINDS = ("slow", "redirect", "not-found", "huge", "wrong-type", "expired", "foreign-ca", "self-signed", "other-name",
-         "cn-only", "hang", "hang-in-tls", "tls-1.1", "refused")
+KINDS = (
+    "slow",
+    "redirect",
+    "not-found",
+    "huge",
+    "wrong-type",
+    "expired",
+    "foreign-ca",
+    "self-signed",
+    "other-name",
+    "cn-only",
+    "hang",
+    "hang-after-request",
+    "tls-1.1",
+    "refused",
+)
 CERTIFICATE_FAULTS = ("expired", "foreign-ca", "self-signed", "other-name", "cn-only")
 
 POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: mx-good.hosts.test\r\nmax_age: 604800\r\n"
@@ -54,14 +68,16 @@ def context_for(kind, chain_file):
 
 def serve(connection, kind, certificates):
     with contextlib.suppress(OSError), connection:
-        if kind in ("hang", "hang-in-tls"):
-            time.sleep(HOLD_SECONDS if kind == "hang" or connection.recv(1, socket.MSG_PEEK) else 0)
+        if kind == "hang":
+            time.sleep(HOLD_SECONDS)
             return
         connection.settimeout(HOLD_SECONDS)
         folder = kind if kind in CERTIFICATE_FAULTS else "good"
         first = context_for(kind, f"{certificates}/good/mta-sts.redirect-target.test.pem")
+
         def choose(secured, name, _):
             secured.context = context_for(kind, f"{certificates}/{folder}/{name}.pem")
+
         first.sni_callback = choose
         with first.wrap_socket(connection, server_side=True) as secured:
             request = b""
@@ -70,6 +86,9 @@ def serve(connection, kind, certificates):
                 if not received:
                     return
                 request += received
+            if kind == "hang-after-request":
+                time.sleep(HOLD_SECONDS)
+                return
             head, body = response(kind)
             secured.sendall(head)
             if kind != "slow":
@@ -88,7 +107,11 @@ def listen(kind, prefix, certificates):
 
 
 def main(certificates, prefix):
-    threads = [threading.Thread(target=listen, args=(kind, prefix, certificates)) for kind in KINDS if kind != "refused"]
+    threads = [
+        threading.Thread(target=listen, args=(kind, prefix, certificates))
+        for kind in KINDS
+        if kind != "refused"
+    ]
     for thread in threads:
         thread.start()
     print("ready", flush=True)

@@ -26,8 +26,26 @@ class Certificates:
         self._key = folder / "leaf.key"
         run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self._key])
         for name, subject in (("ca", "Lab CA"), ("foreign", "Foreign CA")):
-            run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                 "-days", "30", "-subj", f"/CN={subject}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"])
+            run(
+                [
+                    "openssl",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1",
+                    "-nodes",
+                    "-days",
+                    "30",
+                    "-subj",
+                    f"/CN={subject}",
+                    "-keyout",
+                    folder / f"{name}.key",
+                    "-out",
+                    folder / f"{name}.pem",
+                ]
+            )
 
     def chain_file(self, name, kind=GOOD, more_names=()):
         """A chain and key for this host name, with the fault of its kind."""
@@ -44,14 +62,52 @@ class Certificates:
         certified = "somewhere-else.test" if kind == OTHER_NAME else name
         extensions = self.folder / "extensions"
         names = ",".join(f"DNS:{each}" for each in (certified, *more_names))
-        extensions.write_text("basicConstraints=CA:FALSE\n" if kind == CN_ONLY else f"subjectAltName={names}\n", encoding="ascii")
+        extensions.write_text(
+            "basicConstraints=CA:FALSE\n" if kind == CN_ONLY else f"subjectAltName={names}\n",
+            encoding="ascii",
+        )
         request = self.folder / "request"
-        run(["openssl", "req", "-new", "-key", self._key, "-subj", f"/CN={certified[:64]}", "-out", request])
+        run(
+            [
+                "openssl",
+                "req",
+                "-new",
+                "-key",
+                self._key,
+                "-subj",
+                f"/CN={certified[:64]}",
+                "-out",
+                request,
+            ]
+        )
         authority = "foreign" if kind == FOREIGN_CA else "ca"
-        signer = (["-signkey", self._key] if kind == SELF_SIGNED else
-                  ["-CA", self.folder / f"{authority}.pem", "-CAkey", self.folder / f"{authority}.key", "-CAcreateserial"])
+        signer = (
+            ["-signkey", self._key]
+            if kind == SELF_SIGNED
+            else [
+                "-CA",
+                self.folder / f"{authority}.pem",
+                "-CAkey",
+                self.folder / f"{authority}.key",
+                "-CAcreateserial",
+            ]
+        )
         days = "-1" if kind == EXPIRED else "30"
-        certificate = run(["openssl", "x509", "-req", "-in", request, "-days", days, "-extfile", extensions,
-                           "-out", target] + signer) and target.read_text(encoding="ascii")
+        certificate = run(
+            [
+                "openssl",
+                "x509",
+                "-req",
+                "-in",
+                request,
+                "-days",
+                days,
+                "-extfile",
+                extensions,
+                "-out",
+                target,
+            ]
+            + signer
+        ) and target.read_text(encoding="ascii")
         target.write_text(certificate + self._key.read_text(encoding="ascii"), encoding="ascii")
         target.chmod(0o644)

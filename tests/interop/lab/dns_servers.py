@@ -6,6 +6,7 @@ visible when publish() returns: NSD has it and both caches are empty.
 
 import contextlib
 import signal
+import subprocess
 import sys
 
 from .network import DAEMON_RESOLVER, NAME_SERVER, POSTFIX_RESOLVER, SILENT_NAME_SERVER, WORLD
@@ -76,15 +77,24 @@ class DnsServers:
         """Delegates the name to an address without a server: resolvers say SERVFAIL."""
         self.set(owner, "NS", "ns-lame.test.")
 
+    def make_bogus(self, owner):
+        """Spoils the DNSSEC signatures of the name: resolvers that validate say SERVFAIL."""
+        self.zones.zone_of(owner).bogus.add(owner)
+
     def make_sound(self, owner):
         self.set(owner, "NS")
+        self.zones.zone_of(owner).bogus.discard(owner)
 
     def publish(self, *zones):
         """Signs and loads the zones (test. when none is named) and empties the resolvers' caches."""
         for zone in zones or (self.zones.test,):
             serial = str(zone.sign())
             self._name_server.send(signal.SIGHUP)
-            wait_until(lambda: serial in _ask(zone.origin, NAME_SERVER), 20, f"NSD serves {zone.origin} {serial}")
+            wait_until(
+                lambda: serial in _ask(zone.origin, NAME_SERVER),
+                20,
+                f"NSD serves {zone.origin} {serial}",
+            )
         for name in ("unbound-daemon", "unbound-postfix"):
             self._control(name, "flush_zone", ".")
             self._control(name, "flush_infra", "all")
@@ -104,19 +114,37 @@ class DnsServers:
             text += f'zone:\n  name: "{zone.origin}"\n  zonefile: "{zone.signed_file}"\n'
         conf = self._folder / "nsd.conf"
         conf.write_text(text, encoding="ascii")
-        self._name_server = Process("nsd", ["nsd", "-d", "-c", conf], self._folder / "nsd.log", WORLD)
-        self._silent = Process("silent-dns", [sys.executable, "-c", _SILENT_SERVER, SILENT_NAME_SERVER],
-                               self._folder / "silent-dns.log", WORLD)
+        self._name_server = Process(
+            "nsd", ["nsd", "-d", "-c", conf], self._folder / "nsd.log", WORLD
+        )
+        self._silent = Process(
+            "silent-dns",
+            [sys.executable, "-c", _SILENT_SERVER, SILENT_NAME_SERVER],
+            self._folder / "silent-dns.log",
+            WORLD,
+        )
         wait_until(lambda: "SOA" in _ask("test.", NAME_SERVER), 20, "NSD answers")
 
     def _start_resolver(self, name, address):
         hints = self._folder / "root.hints"
-        hints.write_text(f". 3600000 NS ns.test.\nns.test. 3600000 A {NAME_SERVER}\n", encoding="ascii")
+        hints.write_text(
+            f". 3600000 NS ns.test.\nns.test. 3600000 A {NAME_SERVER}\n", encoding="ascii"
+        )
         conf = self._folder / f"{name}.conf"
-        conf.write_text(UNBOUND_CONF.format(address=address, folder=self._folder, name=name, hints=hints,
-                                            anchor=self.zones.trust_anchor_file), encoding="ascii")
+        conf.write_text(
+            UNBOUND_CONF.format(
+                address=address,
+                folder=self._folder,
+                name=name,
+                hints=hints,
+                anchor=self.zones.trust_anchor_file,
+            ),
+            encoding="ascii",
+        )
         process = Process(name, ["unbound", "-d", "-c", conf], self._folder / f"{name}.log")
-        wait_until(lambda: "flags: qr rd ra ad" in _ask("test.", address, "-D"), 20, f"{name} validates")
+        wait_until(
+            lambda: "flags: qr rd ra ad" in _ask("test.", address, "-D"), 20, f"{name} validates"
+        )
         return process
 
     def _control(self, name, *words):
@@ -133,6 +161,7 @@ while True:
 
 
 def _ask(name, server, *options):
-    with contextlib.suppress(RuntimeError):
-        return run(["drill", *options, "SOA", name, f"@{server}"], timeout=10)
+    """What drill prints; nothing while the server does not answer."""
+    with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
+        return run(["drill", *options, "SOA", name, f"@{server}"], timeout=1)
     return ""

@@ -17,19 +17,38 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PREFIX = "strictmx-interop-"
+UNSHARE = [
+    "unshare",
+    "--mount",
+    "--propagation",
+    "private",
+    "--net",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+]
+
+
+def refusal():
+    """Why this machine gives no namespaces of our own; None when it does."""
+    tried = subprocess.run(UNSHARE + ["true"], capture_output=True, text=True, check=False)
+    return tried.stderr.strip() or f"status {tried.returncode}" if tried.returncode else None
 
 
 def run_isolated(command):
-    """Runs the command (with the work folder appended) and returns its exit status."""
+    """Runs the command (with the work folder appended) and returns its exit status, 1 if it was killed."""
     _remove_old_folders()
     folder = Path(tempfile.gettempdir(), f"{PREFIX}{os.getpid()}")
     folder.mkdir(mode=0o755)
-    unshare = ["unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    child = subprocess.Popen(unshare + command + [str(folder)], start_new_session=True, preexec_fn=_die_with_parent)
+    child = subprocess.Popen(
+        UNSHARE + command + [str(folder)], start_new_session=True, preexec_fn=_die_with_parent
+    )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: child.kill())
     try:
-        return child.wait()
+        status = child.wait()
+        return status if status >= 0 else 1
     finally:
         folder.rmdir()
 

@@ -16,7 +16,11 @@ import threading
 
 # The certificate's fault carries the name of the kind; the rest have good certificates of their own.
 CERTIFICATE_FAULTS = ("expired", "foreign-ca", "self-signed", "other-name")
-KINDS = ("good", "good-2", "stripped", "refused-454") + CERTIFICATE_FAULTS + ("forged", "forged-valid", "deep.below")
+KINDS = (
+    ("good", "good-2", "stripped", "refused-454")
+    + CERTIFICATE_FAULTS
+    + ("forged", "forged-valid", "deep.below")
+)
 # A forged MX is outside the policy; "forged" also has a certificate of its own making.
 CERTIFICATE_KIND = {**{kind: kind for kind in CERTIFICATE_FAULTS}, "forged": "self-signed"}
 
@@ -52,7 +56,7 @@ class Session:
     def run(self):
         self._note("connect")
         self._say(f"220 {host_of(self._kind)} ESMTP")
-        for line in iter(self._file.readline, b""):
+        while line := self._file.readline():  # STARTTLS changes the file
             verb = line[:8].upper().split(b" ")[0].strip()
             if verb == b"QUIT":
                 return self._say("221 bye")
@@ -67,12 +71,18 @@ class Session:
     def _answer(self, verb, line):
         if verb == b"EHLO":
             offers_tls = self._kind != "stripped" and not self._about["tls"]
-            return self._say(f"250-{host_of(self._kind)}\r\n250-8BITMIME" + ("\r\n250-STARTTLS" if offers_tls else "") + "\r\n250 SIZE 10000000")
+            return self._say(
+                f"250-{host_of(self._kind)}\r\n250-8BITMIME"
+                + ("\r\n250-STARTTLS" if offers_tls else "")
+                + "\r\n250 SIZE 10000000"
+            )
         if verb == b"RCPT":
             recipient = re.search(r"<([^>]*)>", line).group(1)
             self._recipients.append(recipient)
             self._note("rcpt", rcpt=recipient)
-        self._say("250 ok" if verb in (b"HELO", b"MAIL", b"RCPT", b"RSET", b"NOOP") else "502 unknown")
+        self._say(
+            "250 ok" if verb in (b"HELO", b"MAIL", b"RCPT", b"RSET", b"NOOP") else "502 unknown"
+        )
 
     def _start_tls(self):
         if self._kind == "refused-454":
@@ -80,7 +90,9 @@ class Session:
             return False
         self._say("220 go ahead")
         secured = self._context.wrap_socket(self._connection, server_side=True)
-        self._about.update(tls=True, sni=getattr(secured, "seen_sni", None), version=secured.version())
+        self._about.update(
+            tls=True, sni=getattr(secured, "seen_sni", None), version=secured.version()
+        )
         self._connection, self._file = secured, secured.makefile("rwb")
         self._note("starttls")
         return True
@@ -94,7 +106,11 @@ class Session:
             text += line
         message_id = re.search(rb"(?im)^message-id:\s*<([^>]*)>", text)
         for recipient in self._recipients:
-            self._note("message", rcpt=recipient, message_id=message_id.group(1).decode() if message_id else None)
+            self._note(
+                "message",
+                rcpt=recipient,
+                message_id=message_id.group(1).decode() if message_id else None,
+            )
         self._recipients = []
         self._say("250 taken")
 
@@ -109,8 +125,10 @@ class Session:
 def tls_context(chain_file):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain_file)
+
     def remember(secured, name, _):
         secured.seen_sni = name
+
     context.sni_callback = remember
     return context
 
@@ -123,11 +141,15 @@ def serve(*arguments):
 
 
 def listen(kind, prefix, certificates, log, numbers):
-    context = tls_context(f"{certificates}/{CERTIFICATE_KIND.get(kind, 'good')}/{host_of(kind)}.pem")
+    context = tls_context(
+        f"{certificates}/{CERTIFICATE_KIND.get(kind, 'good')}/{host_of(kind)}.pem"
+    )
     server = socket.create_server((address_of(prefix, kind), 25), backlog=256)
     while True:
         connection, _ = server.accept()
-        threading.Thread(target=serve, args=(connection, next(numbers), kind, context, log), daemon=True).start()
+        threading.Thread(
+            target=serve, args=(connection, next(numbers), kind, context, log), daemon=True
+        ).start()
 
 
 def main(certificates, prefix, log_path):

@@ -41,7 +41,9 @@ def set_up():
     run(["ip", "-n", WORLD, "link", "set", "lo", "up"])
     run(["ip", "-n", WORLD, "addr", "add", "198.19.0.1/30", "dev", "lab1"])
     run(["ip", "-n", WORLD, "link", "set", "lab1", "up"])
-    run(["ip", "-n", WORLD, "route", "add", "local", "198.18.0.0/16", "dev", "lo", "table", "local"])
+    run(
+        ["ip", "-n", WORLD, "route", "add", "local", "198.18.0.0/16", "dev", "lo", "table", "local"]
+    )
     run(["ip", "route", "add", "198.18.0.0/16", "via", "198.19.0.1"])
 
 

@@ -42,9 +42,21 @@ class PolicyHosts:
         self._certificates = certificates
         (folder / "www").mkdir(parents=True)
         conf = folder / "nginx.conf"
-        conf.write_text(NGINX_CONF.format(folder=folder, address=POLICY_HOST, certificates=certificates.folder), encoding="ascii")
-        self._process = Process("nginx", ["nginx", "-p", folder, "-c", conf, "-e", folder / "nginx-error.log"], folder / "nginx.log", WORLD)
-        wait_until(lambda: run(["ss", "-N", WORLD, "-Hltn", "sport", "=", ":443"]).strip(), 20, "nginx listens")
+        conf.write_text(
+            NGINX_CONF.format(folder=folder, address=POLICY_HOST, certificates=certificates.folder),
+            encoding="ascii",
+        )
+        self._process = Process(
+            "nginx",
+            ["nginx", "-p", folder, "-c", conf, "-e", folder / "nginx-error.log"],
+            folder / "nginx.log",
+            WORLD,
+        )
+        wait_until(
+            lambda: run(["ss", "-N", WORLD, "-Hltn", "sport", "=", ":443"]).strip(),
+            20,
+            "nginx listens",
+        )
 
     def serve(self, domain, policy_text, chain_file=None):
         """Serves this text for the domain (None: nothing, so 404)."""

@@ -15,8 +15,13 @@ class Process:
         self.log = log
         prefix = ["ip", "netns", "exec", namespace] if namespace else []
         with open(log, "ab") as output:
-            self._child = subprocess.Popen(prefix + [str(part) for part in command], stdin=subprocess.DEVNULL,
-                                           stdout=output, stderr=subprocess.STDOUT, **options)
+            self._child = subprocess.Popen(
+                prefix + [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                **options,
+            )
 
     @property
     def pid(self):
@@ -56,10 +61,19 @@ class Process:
 def run(command, **options):
     """Runs a command to its end; its output when it succeeds, otherwise an exception with that output."""
     options.setdefault("timeout", 60)
-    done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False, **options)
+    done = subprocess.run(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **options,
+    )
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(str(part) for part in command)}: status {done.returncode}: {done.stdout.strip()[-600:]}")
+        raise RuntimeError(
+            f"{' '.join(str(part) for part in command)}: status {done.returncode}: {done.stdout.strip()[-600:]}"
+        )
     return done.stdout
 
 

@@ -52,11 +52,23 @@ def _make_folder(folder, release):
     print(f"making {folder} from Debian {release} (once, about two minutes)", flush=True)
     with open(log, "w", encoding="utf-8") as output:
         try:
-            _run(output, ["debootstrap", "--variant=minbase", "--include=ca-certificates", release, str(unfinished), _mirror()])
+            _run(
+                output,
+                [
+                    "debootstrap",
+                    "--variant=minbase",
+                    "--include=ca-certificates",
+                    release,
+                    str(unfinished),
+                    _mirror(),
+                ],
+            )
             _install(output, unfinished, ["postfix", "libsasl2-modules-db"])
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failure:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise Unavailable(f"Debian {release} with Postfix could not be made ({failure}), see {log}") from failure
+            raise Unavailable(
+                f"Debian {release} with Postfix could not be made ({failure}), see {log}"
+            ) from failure
     unfinished.rename(folder)
 
 
@@ -66,7 +78,11 @@ def _install(output, folder, packages):
     refuse_services.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
     refuse_services.chmod(0o755)
     shutil.copy("/etc/resolv.conf", folder / "etc/resolv.conf")
-    environment = {"DEBIAN_FRONTEND": "noninteractive", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+    environment = {
+        "DEBIAN_FRONTEND": "noninteractive",
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C",
+    }
     for name in ("http_proxy", "https_proxy", "no_proxy"):
         if name in os.environ:
             environment[name] = os.environ[name]
@@ -76,15 +92,31 @@ def _install(output, folder, packages):
 
 
 def _run(output, command, environment=None):
-    subprocess.run(command, check=True, timeout=COMMAND_TIMEOUT, env=environment,
-                   stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    subprocess.run(
+        command,
+        check=True,
+        timeout=COMMAND_TIMEOUT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def _mirror():
     """The Debian mirror that this machine's own apt uses for its main release."""
     listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN)", "Created-By: Packages"],
-        check=False, capture_output=True, text=True).stdout
+        [
+            "apt-get",
+            "indextargets",
+            "--format",
+            "$(REPO_URI) $(RELEASE) $(ORIGIN)",
+            "Created-By: Packages",
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+    ).stdout
     for line in listed.splitlines():
         fields = line.split()
         if len(fields) == 3 and fields[2] == "Debian" and "-" not in fields[1]:

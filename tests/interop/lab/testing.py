@@ -21,7 +21,7 @@ def check_equal(got, want, what):
         raise Failed(f"{what}: got {got!r}, want {want!r}")
 
 
-def wait_until(predicate, seconds, what):
+def wait_until(predicate, seconds, what, pause=0.1):
     """The first true value of predicate, asked until it is true. Fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
@@ -30,12 +30,14 @@ def wait_until(predicate, seconds, what):
             return value
         if time.monotonic() > deadline:
             raise Failed(f"not within {seconds} s: {what}")
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def cases(rows):
     """Decorator: the test runs once for each row; a row is a string or a tuple of strings."""
+
     def mark(function):
         function.cases = [row if isinstance(row, tuple) else (row,) for row in rows]
         return function
+
     return mark

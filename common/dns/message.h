@@ -1,0 +1,36 @@
+// message.h - reads the records of one DNS message (RFC 1035 §4).
+//
+// Use: read_message(bytes, type). Follows the CNAME chain by taking every record of the asked type
+// in the answer section: the resolver has put exactly the chain there.
+// Threads: pure. Errors: no value for a message that can't be read to its end.
+// Limits: kMaxRecords a message; further ones are an error.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/ip_address.h"
+#include "common/dns/resolver.h"
+
+namespace strictmx::dns {
+
+inline constexpr std::size_t kMaxMessageRecords = 1024;
+
+enum class RecordType : int { kA = 1, kSoa = 6, kMx = 15, kTxt = 16, kAaaa = 28 };
+
+struct Message {
+  int rcode = 0;
+  std::uint32_t ttl = 0;  // least of the answer section, or of the SOA (RFC 2308 §5)
+  bool has_soa = false;
+  std::vector<std::string> texts;
+  std::vector<MxRecord> mx;
+  std::vector<base::IpAddress> addresses;
+};
+
+std::optional<Message> read_message(std::span<const std::uint8_t> bytes, RecordType type);
+
+}  // namespace strictmx::dns

@@ -1,0 +1,507 @@
+// unbound_resolver.cc - see unbound_resolver.h. The only user of libunbound.
+//
+// Order of events of one question:
+//   ask -> [queued while the self-test runs or too many are open] -> ub_resolve_event
+//       -> answered | deadline (ub_cancel; libunbound drops the rest by itself) -> callback
+// Self-test (dns.dnssec = "auto"): the SOA of the trust anchor's zone is asked for with validation.
+//   secure: validate. Anything else: do not, warn, and test again after kRetestAfter.
+#include "common/dns/unbound_resolver.h"
+
+#include <sys/stat.h>
+#include <unbound-event.h>
+#include <unbound.h>
+
+#include <algorithm>
+#include <deque>
+#include <fstream>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <unordered_set>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/dns/message.h"
+
+namespace strictmx::dns {
+namespace {
+
+using base::fail;
+
+constexpr int kClassIn = 1;
+constexpr int kNoError = 0;   // rcodes, RFC 1035 §4.1.1
+constexpr int kNxDomain = 3;
+constexpr const char* kResolvConf = "/etc/resolv.conf";
+constexpr const char* kAbsent = "absent";
+// A changed resolv.conf is noticed within this time.
+constexpr std::chrono::seconds kResolvConfCheck{5};
+// Questions are held back this long at most while the first self-test runs.
+constexpr std::chrono::seconds kSelfTestTimeout{3};
+constexpr std::chrono::minutes kRetestAfter{5};
+// Longest name that libunbound takes, with the final dot.
+constexpr std::size_t kMaxQuestionName = 254;
+
+// Option names and values of unbound.conf(5).
+constexpr std::pair<const char*, const char*> kOptions[] = {
+    {"do-not-query-localhost:", "no"},    // the usual resolver is 127.0.0.1
+    {"infra-keep-probing:", "yes"},       // a dead forwarder must not stay dead for 15 minutes
+    {"outgoing-range:", "4096"},          // sockets for kMaxOpenQuestions and their retries
+    {"num-queries-per-thread:", "4096"},  // above kMaxOpenQuestions: we do the queueing
+    {"msg-cache-size:", "512k"},          {"msg-cache-slabs:", "1"},
+    {"rrset-cache-size:", "1m"},          {"rrset-cache-slabs:", "1"},
+    {"key-cache-size:", "256k"},          {"key-cache-slabs:", "1"},
+    {"neg-cache-size:", "128k"},          {"infra-cache-slabs:", "1"},
+    {"infra-cache-numhosts:", "2000"},    {"cache-max-ttl:", "3600"},
+    {"cache-max-negative-ttl:", "3600"},  {"edns-buffer-size:", "1232"},
+};
+
+struct ContextFree {
+  void operator()(ub_ctx* context) const { ub_ctx_delete(context); }
+};
+
+// One libunbound context. It can't change its settings after the first question, so a change of
+// resolv.conf makes a new one; the old one goes when its last question is answered.
+struct Context {
+  std::unique_ptr<ub_ctx, ContextFree> handle;
+};
+
+// The owner name of the first record in a trust anchor file.
+std::string anchor_zone(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string owner;
+    if (words >> owner && owner.front() != ';') return owner;
+  }
+  return ".";
+}
+
+std::string resolv_conf_stamp() {
+  struct stat status {};
+  if (stat(kResolvConf, &status) != 0) return kAbsent;
+  std::ostringstream stamp;
+  stamp << status.st_ino << '/' << status.st_size << '/' << status.st_mtim.tv_sec << '.'
+        << status.st_mtim.tv_nsec;
+  return stamp.str();
+}
+
+struct WireAnswer {
+  Message message;
+  bool is_secure = false;
+};
+using WireResult = base::Result<WireAnswer, DnsError>;
+using WireCallback = std::function<void(WireResult)>;
+
+template <class R>
+DnsResult<R> typed(WireResult wire, std::vector<R> Message::*records) {
+  if (!wire.ok()) return wire.error();
+  WireAnswer& answer = wire.value();
+  return DnsAnswer<R>{std::move(answer.message.*records), std::chrono::seconds(answer.message.ttl),
+                      answer.message.rcode != kNxDomain, answer.is_secure};
+}
+
+}  // namespace
+
+const char* dns_error_name(DnsError error) {
+  switch (error) {
+    case DnsError::kTimeout:
+      return "timeout";
+    case DnsError::kServerFailure:
+      return "server-failure";
+    case DnsError::kBogus:
+      return "bogus";
+    case DnsError::kMalformed:
+      return "malformed";
+    case DnsError::kName:
+      return "name";
+  }
+  return "unknown";
+}
+
+class UnboundResolver::Core {
+ public:
+  Core(base::EventLoop& loop, ResolverSettings settings)
+      : loop_(loop), settings_(std::move(settings)), retest_(loop, [this] { start_self_test(); }) {}
+
+  ~Core() {
+    *is_alive_ = false;
+    // The contexts first: should one still call back, its questions must be there.
+    for (Question* question : open_) question->context.reset();
+    validating_.reset();
+    plain_.reset();
+    old_contexts_.clear();
+    for (Question* question : open_) delete question;
+  }
+
+  base::Outcome<SetupError> start() {
+    stamp_ = resolv_conf_stamp();
+    return make_contexts();
+  }
+
+  void ask(const std::string& name, RecordType type, WireCallback callback) {
+    follow_resolv_conf();
+    auto question = std::make_unique<Question>(*this, name, type, std::move(callback));
+    if (name.empty() || name.size() > kMaxQuestionName) {
+      finish_soon(std::move(question), fail(DnsError::kName, "name can't be asked for"));
+      return;
+    }
+    if (is_held_ || open_.size() >= kMaxOpenQuestions) {
+      ++counters_.queue_waits;
+      queue_.push_back(std::move(question));
+      return;
+    }
+    send(std::move(question));
+  }
+
+  const ResolverCounters& counters() const { return counters_; }
+  std::size_t open_questions() const { return open_.size() + queue_.size(); }
+  bool is_validating() const { return validates_; }
+  const std::shared_ptr<bool>& is_alive() const { return is_alive_; }
+  base::EventLoop& loop() { return loop_; }
+
+ private:
+  struct Question {
+    Question(Core& owner, std::string asked, RecordType asked_type, WireCallback on_done)
+        : core(owner),
+          name(std::move(asked)),
+          type(asked_type),
+          callback(std::move(on_done)),
+          deadline(owner.loop_, [this] { core.give_up(this); }) {}
+    Core& core;
+    std::string name;
+    RecordType type;
+    WireCallback callback;
+    base::Timer deadline;
+    std::shared_ptr<Context> context;
+    int id = 0;
+    // Set while inside ub_resolve_event, which may call back at once.
+    bool* finished_in_send = nullptr;
+  };
+
+  base::Result<std::shared_ptr<Context>, SetupError> make_context(bool validates) {
+    auto context = std::make_shared<Context>();
+    context->handle.reset(ub_ctx_create_event(loop_.native()));
+    ub_ctx* handle = context->handle.get();
+    if (handle == nullptr) return fail(SetupError::kSetting, "libunbound can't start");
+    for (const auto& [option, value] : kOptions) {
+      const int code = ub_ctx_set_option(handle, option, value);
+      if (code != 0) return setting_failure(option, code);
+    }
+    int code = ub_ctx_set_option(handle, "module-config:",
+                                 validates ? "validator iterator" : "iterator");
+    if (code != 0) return setting_failure("module-config", code);
+    if (validates) {
+      code = ub_ctx_add_ta_file(handle, settings_.trust_anchor_file.c_str());
+      if (code != 0) return setting_failure(settings_.trust_anchor_file, code);
+    }
+    if (settings_.mode == ResolverMode::kSystem) {
+      // Without the file, the C library's resolver asks this host; so do we (resolv.conf(5)).
+      code = stamp_ == kAbsent ? ub_ctx_set_fwd(handle, "127.0.0.1")
+                               : ub_ctx_resolvconf(handle, kResolvConf);
+      if (code != 0) return setting_failure(kResolvConf, code);
+    }
+    if (settings_.mode == ResolverMode::kForward) {
+      for (const std::string& server : settings_.resolvers) {
+        const std::string target = server + "@" + std::to_string(settings_.port);
+        code = ub_ctx_set_fwd(handle, target.c_str());
+        if (code != 0) return setting_failure("dns.resolvers: " + server, code);
+      }
+    }
+    // libunbound would answer NXDOMAIN for test. by itself (RFC 6761 leaves that to the site).
+    code = ub_ctx_zone_add(handle, "test.", "nodefault");
+    if (code != 0) return setting_failure("test.", code);
+    return context;
+  }
+
+  static base::Failure<SetupError> setting_failure(const std::string& what, int code) {
+    return fail(SetupError::kSetting, what + ": " + ub_strerror(code));
+  }
+
+  base::Outcome<SetupError> make_contexts() {
+    retire(std::move(validating_));
+    retire(std::move(plain_));
+    validates_ = false;
+    is_held_ = false;
+    if (settings_.dnssec != DnssecMode::kOff) {
+      const bool has_anchor = std::ifstream(settings_.trust_anchor_file).good();
+      if (!has_anchor && settings_.dnssec == DnssecMode::kRequire) {
+        return fail(SetupError::kSetting, "dns.dnssec = \"require\" needs a readable " +
+                                              settings_.trust_anchor_file +
+                                              " (Debian package dns-root-data)");
+      }
+      if (!has_anchor) {
+        base::log_warning("DNSSEC is not validated: no trust anchor",
+                          {{"file", settings_.trust_anchor_file}});
+      } else {
+        auto made = make_context(true);
+        if (!made.ok()) return made.error();
+        validating_ = std::move(made).value();
+      }
+    }
+    if (settings_.dnssec == DnssecMode::kRequire) {
+      validates_ = true;
+      return base::done();
+    }
+    auto made = make_context(false);
+    if (!made.ok()) return made.error();
+    plain_ = std::move(made).value();
+    if (validating_ != nullptr) {
+      is_held_ = true;
+      start_self_test();
+    }
+    return base::done();
+  }
+
+  // ub_ctx_delete must not run inside a callback of the same context.
+  void retire(std::shared_ptr<Context> context) {
+    if (context == nullptr) return;
+    old_contexts_.push_back(std::move(context));
+    drop_old_contexts_soon();
+  }
+
+  void drop_old_contexts_soon() {
+    loop_.post([this, alive = is_alive_] {
+      if (*alive) std::erase_if(old_contexts_, [](const auto& old) { return old.use_count() == 1; });
+    });
+  }
+
+  void follow_resolv_conf() {
+    if (settings_.mode != ResolverMode::kSystem) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - stamp_checked_ < kResolvConfCheck) return;
+    stamp_checked_ = now;
+    std::string stamp = resolv_conf_stamp();
+    if (stamp == stamp_) return;
+    stamp_ = std::move(stamp);
+    base::log_info("resolv.conf has changed, it is read again");
+    auto made = make_contexts();
+    if (!made.ok()) {
+      base::log_error("name servers can't be set", {{"reason", made.error().detail}});
+    }
+  }
+
+  void start_self_test() {
+    if (validating_ == nullptr) return;
+    const std::string zone = anchor_zone(settings_.trust_anchor_file);
+    auto question = std::make_unique<Question>(
+        *this, zone, RecordType::kSoa, [this, zone](const WireResult& result) {
+          end_self_test(zone, result);
+        });
+    question->context = validating_;
+    send(std::move(question), kSelfTestTimeout);
+  }
+
+  void end_self_test(const std::string& zone, const WireResult& result) {
+    const bool works = result.ok() && result.value().is_secure;
+    if (!works) {
+      base::log_warning(
+          "DNSSEC is not validated: the name servers give no validatable answer; it is tested again",
+          {{"zone", zone},
+           {"reason", result.ok() ? "the answer is not signed" : result.error().detail}});
+      retest_.start(kRetestAfter);
+    } else if (!validates_) {
+      base::log_info("DNSSEC is validated", {{"trust_anchor", zone}});
+    }
+    validates_ = works;
+    is_held_ = false;
+    drain_queue();
+  }
+
+  void send(std::unique_ptr<Question> owned) { send(std::move(owned), settings_.timeout); }
+
+  void send(std::unique_ptr<Question> owned, std::chrono::milliseconds timeout) {
+    Question* question = owned.release();
+    open_.insert(question);
+    if (question->context == nullptr) question->context = validates_ ? validating_ : plain_;
+    if (question->context == nullptr) {
+      finish_open(question, fail(DnsError::kServerFailure, "no name servers are set"));
+      return;
+    }
+    question->deadline.start(timeout);
+    bool is_finished = false;
+    question->finished_in_send = &is_finished;
+    const int code =
+        ub_resolve_event(question->context->handle.get(), question->name.c_str(),
+                         static_cast<int>(question->type), kClassIn, question, &on_answer,
+                         &question->id);
+    if (is_finished) return;
+    question->finished_in_send = nullptr;
+    if (code != 0) finish_open(question, fail(DnsError::kServerFailure, ub_strerror(code)));
+  }
+
+  static void on_answer(void* data, int rcode, void* packet, int length, int security,
+                        char* why_bogus, int) noexcept {
+    auto* question = static_cast<Question*>(data);
+    if (!*question->core.is_alive_) return;
+    base::guarded("DNS answer", [&] {
+      WireResult result =
+          read(question->type, rcode, {static_cast<const std::uint8_t*>(packet), size(packet, length)},
+               security, why_bogus);
+      question->core.finish_open(question, std::move(result));
+    });
+  }
+
+  static std::size_t size(const void* packet, int length) {
+    return packet == nullptr || length < 0 ? 0 : static_cast<std::size_t>(length);
+  }
+
+  static WireResult read(RecordType type, int rcode, std::span<const std::uint8_t> packet,
+                         int security, const char* why_bogus) {
+    if (security == 1) {
+      return fail(DnsError::kBogus, why_bogus != nullptr ? why_bogus : "DNSSEC validation failure");
+    }
+    if (rcode != kNoError && rcode != kNxDomain) {
+      return fail(DnsError::kServerFailure,
+                  rcode == 2 ? "SERVFAIL" : "rcode " + std::to_string(rcode));
+    }
+    auto message = read_message(packet, type);
+    if (!message.has_value()) return fail(DnsError::kMalformed, "answer can't be read");
+    return WireAnswer{std::move(*message), security == 2};
+  }
+
+  void give_up(Question* question) {
+    ub_cancel(question->context->handle.get(), question->id);
+    finish_open(question, fail(DnsError::kTimeout, "no answer from the name servers in time"));
+  }
+
+  // Ends a question that is open. Its callback runs from the loop, never inside ask().
+  void finish_open(Question* question, WireResult result) {
+    open_.erase(question);
+    std::unique_ptr<Question> owned(question);
+    owned->deadline.stop();
+    owned->context.reset();
+    if (!old_contexts_.empty()) drop_old_contexts_soon();
+    count(result);
+    if (owned->finished_in_send != nullptr) {
+      *owned->finished_in_send = true;
+      finish_soon(std::move(owned), std::move(result));
+    } else {
+      owned->callback(std::move(result));
+    }
+    drain_queue();
+  }
+
+  void finish_soon(std::unique_ptr<Question> question, WireResult result) {
+    loop_.post([alive = is_alive_, callback = std::move(question->callback),
+                result = std::move(result)]() mutable {
+      if (*alive) callback(std::move(result));
+    });
+  }
+
+  void drain_queue() {
+    while (!is_held_ && !queue_.empty() && open_.size() < kMaxOpenQuestions) {
+      auto next = std::move(queue_.front());
+      queue_.pop_front();
+      send(std::move(next));
+    }
+  }
+
+  void count(const WireResult& result) {
+    if (result.ok()) {
+      const Message& message = result.value().message;
+      const bool is_empty =
+          message.texts.empty() && message.mx.empty() && message.addresses.empty();
+      ++(is_empty ? counters_.absent : counters_.answered);
+      return;
+    }
+    switch (result.error().code) {
+      case DnsError::kTimeout:
+        ++counters_.timeouts;
+        return;
+      case DnsError::kServerFailure:
+        ++counters_.server_failures;
+        return;
+      case DnsError::kBogus:
+        ++counters_.bogus;
+        return;
+      case DnsError::kMalformed:
+      case DnsError::kName:
+        ++counters_.malformed;
+        return;
+    }
+  }
+
+  base::EventLoop& loop_;
+  const ResolverSettings settings_;
+  ResolverCounters counters_;
+  std::shared_ptr<Context> validating_;
+  std::shared_ptr<Context> plain_;
+  std::vector<std::shared_ptr<Context>> old_contexts_;
+  bool validates_ = false;
+  bool is_held_ = false;  // the first self-test runs
+  std::unordered_set<Question*> open_;
+  std::deque<std::unique_ptr<Question>> queue_;
+  std::string stamp_;
+  std::chrono::steady_clock::time_point stamp_checked_;
+  base::Timer retest_;
+  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
+};
+
+UnboundResolver::UnboundResolver(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+UnboundResolver::~UnboundResolver() = default;
+
+base::Result<std::unique_ptr<UnboundResolver>, SetupError> UnboundResolver::create(
+    base::EventLoop& loop, const ResolverSettings& settings) {
+  if (settings.mode == ResolverMode::kForward && settings.resolvers.empty()) {
+    return fail(SetupError::kSetting, "dns.mode = \"forward\" needs dns.resolvers");
+  }
+  for (const std::string& server : settings.resolvers) {
+    if (!base::IpAddress::parse(server).has_value()) {
+      return fail(SetupError::kSetting, "dns.resolvers: " + server + " is no IP address");
+    }
+  }
+  auto core = std::make_unique<Core>(loop, settings);
+  auto started = core->start();
+  if (!started.ok()) return started.error();
+  return std::unique_ptr<UnboundResolver>(new UnboundResolver(std::move(core)));
+}
+
+void UnboundResolver::txt(const std::string& name, DnsCallback<std::string> callback) {
+  core_->ask(name, RecordType::kTxt, [callback = std::move(callback)](WireResult wire) {
+    callback(typed(std::move(wire), &Message::texts));
+  });
+}
+
+void UnboundResolver::mx(const std::string& name, DnsCallback<MxRecord> callback) {
+  core_->ask(name, RecordType::kMx, [callback = std::move(callback)](WireResult wire) {
+    callback(typed(std::move(wire), &Message::mx));
+  });
+}
+
+void UnboundResolver::addresses(const std::string& name,
+                                DnsCallback<base::IpAddress> callback) {
+  // Both families at once; the second to come calls back.
+  struct Both {
+    std::optional<DnsResult<base::IpAddress>> first;
+    DnsCallback<base::IpAddress> callback;
+  };
+  auto both = std::make_shared<Both>();
+  both->callback = std::move(callback);
+  const auto on_one = [both](WireResult wire) {
+    auto one = typed(std::move(wire), &Message::addresses);
+    if (!both->first.has_value()) {
+      both->first = std::move(one);
+      return;
+    }
+    auto& other = *both->first;
+    if (!one.ok() && !other.ok()) return both->callback(std::move(one));
+    if (!one.ok()) return both->callback(std::move(other));
+    if (!other.ok()) return both->callback(std::move(one));
+    auto& merged = one.value();
+    merged.ttl = std::min(merged.ttl, other.value().ttl);
+    merged.is_secure = merged.is_secure && other.value().is_secure;
+    merged.name_exists = merged.name_exists || other.value().name_exists;
+    auto& more = other.value().records;
+    merged.records.insert(merged.records.end(), more.begin(), more.end());
+    both->callback(std::move(one));
+  };
+  core_->ask(name, RecordType::kAaaa, on_one);
+  core_->ask(name, RecordType::kA, on_one);
+}
+
+const ResolverCounters& UnboundResolver::counters() const { return core_->counters(); }
+std::size_t UnboundResolver::open_questions() const { return core_->open_questions(); }
+bool UnboundResolver::is_validating() const { return core_->is_validating(); }
+
+}  // namespace strictmx::dns

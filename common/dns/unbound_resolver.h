@@ -1,0 +1,70 @@
+// unbound_resolver.h - the Resolver on libunbound, inside our event loop.
+//
+// Use: create() with the settings of [dns]. /etc/resolv.conf is read again when it changes.
+// Ownership: borrows the loop. Threads: the loop's thread.
+// Errors: create() fails on settings that libunbound refuses (an unreadable trust anchor file).
+// Limits: kMaxOpenQuestions at once; further ones wait in order. Caches are small, since our own
+// policy cache keeps what matters.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/dns/resolver.h"
+
+namespace strictmx::dns {
+
+// Questions under way in libunbound at once; each may hold a socket.
+inline constexpr std::size_t kMaxOpenQuestions = 2048;
+
+enum class ResolverMode { kSystem, kForward, kRecursive };
+enum class DnssecMode { kAuto, kRequire, kOff };
+enum class SetupError { kSetting };
+
+struct ResolverSettings {
+  ResolverMode mode = ResolverMode::kSystem;
+  std::vector<std::string> resolvers;  // addresses, for kForward
+  unsigned port = 53;
+  std::string trust_anchor_file;
+  DnssecMode dnssec = DnssecMode::kAuto;
+  std::chrono::milliseconds timeout{8000};
+};
+
+// Counters since start, for /metrics.
+struct ResolverCounters {
+  std::uint64_t answered = 0;
+  std::uint64_t absent = 0;  // answered, without records
+  std::uint64_t timeouts = 0;
+  std::uint64_t server_failures = 0;
+  std::uint64_t bogus = 0;
+  std::uint64_t malformed = 0;
+  std::uint64_t queue_waits = 0;  // questions that waited because kMaxOpenQuestions were open
+};
+
+class UnboundResolver : public Resolver {
+ public:
+  static base::Result<std::unique_ptr<UnboundResolver>, SetupError> create(
+      base::EventLoop& loop, const ResolverSettings& settings);
+  ~UnboundResolver() override;
+
+  void txt(const std::string& name, DnsCallback<std::string> callback) override;
+  void mx(const std::string& name, DnsCallback<MxRecord> callback) override;
+  void addresses(const std::string& name, DnsCallback<base::IpAddress> callback) override;
+
+  const ResolverCounters& counters() const;
+  std::size_t open_questions() const;
+  // Is DNSSEC validated at present? False in kOff, and in kAuto while the name servers strip
+  // signatures.
+  bool is_validating() const;
+
+ private:
+  class Core;
+  explicit UnboundResolver(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace strictmx::dns

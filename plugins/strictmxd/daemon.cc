@@ -1,0 +1,463 @@
+// daemon.cc - see daemon.h.
+//
+// start: sockets bound -> user changed -> store opened -> policies loaded -> accepting, READY=1
+// SIGHUP: configuration read again; listeners, store.path and user need a restart
+// SIGTERM, SIGINT: no more accepting -> what was read is answered -> store closed -> end
+#include "plugins/strictmxd/daemon.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/config_keys.h"
+#include "common/base/event_loop.h"
+#include "common/base/listen_socket.h"
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/mta_sts/policy_cache.h"
+#include "common/mta_sts/policy_fetch.h"
+#include "common/mta_sts/policy_resolver.h"
+#include "common/service/admin_http.h"
+#include "common/service/control_server.h"
+#include "common/service/json_answers.h"
+#include "common/service/metrics_text.h"
+#include "common/service/policy_commands.h"
+#include "common/service/questions.h"
+#include "common/service/socketmap_server.h"
+#include "common/store/sqlite_database.h"
+#include "common/verdict/verdict_resolver.h"
+#include "plugins/postfix/postfix_format.h"
+#include "plugins/strictmxd/network.h"
+#include "plugins/strictmxd/settings.h"
+
+namespace strictmx::daemon {
+namespace {
+
+using base::fail;
+using base::Failure;
+using base::UniqueDescriptor;
+
+constexpr std::uint32_t kQuestionMode = 0666;  // asking changes nothing; restrict by {mode, group}
+constexpr std::uint32_t kControlMode = 0600;
+constexpr std::chrono::seconds kTick{30};
+constexpr int kTicksASweep = 120;  // an hour
+constexpr std::chrono::milliseconds kShutdownCheck{20};
+
+struct Listeners {
+  std::vector<UniqueDescriptor> socketmap;
+  UniqueDescriptor control;
+  UniqueDescriptor admin;
+};
+
+Failure<StartError> start_failure(base::ListenError code, std::string detail) {
+  return fail(code == base::ListenError::kInUse    ? StartError::kBusy
+              : code == base::ListenError::kAddress ? StartError::kConfig
+                                                    : StartError::kSystem,
+              std::move(detail));
+}
+
+base::Result<Listeners, StartError> open_listeners(const base::Config& config) {
+  Listeners listeners;
+  auto passed = base::PassedSockets::take();
+  for (const auto& setting : config.listeners("listen.socketmap")) {
+    auto opened = base::open_listener(setting, kQuestionMode, passed);
+    if (!opened.ok()) {
+      return start_failure(opened.error().code, "listen.socketmap: " + opened.error().detail);
+    }
+    listeners.socketmap.push_back(std::move(opened).value());
+  }
+  auto control = base::open_listener(config.listener("listen.control"), kControlMode, passed);
+  if (!control.ok()) {
+    return start_failure(control.error().code, "listen.control: " + control.error().detail);
+  }
+  listeners.control = std::move(control).value();
+  if (!config.listener("listen.admin").address.empty()) {
+    auto admin = base::open_listener(config.listener("listen.admin"), kControlMode, passed);
+    if (!admin.ok()) {
+      return start_failure(admin.error().code, "listen.admin: " + admin.error().detail);
+    }
+    listeners.admin = std::move(admin).value();
+  }
+  for (const std::string& address : passed.left()) {
+    base::log_warning("a socket passed by systemd is in no listen setting", {{"address", address}});
+  }
+  return listeners;
+}
+
+// The user to become, or none when not started as root or told to stay.
+base::Result<std::optional<base::UserIds>, StartError> user_to_become(const base::Config& config) {
+  const std::string& name = config.text("user");
+  if (geteuid() != 0 || name == "root") return std::optional<base::UserIds>();
+  auto found = base::find_user(name);
+  if (!found.ok() && name == "_strictmx") {
+    base::log_warning("no user _strictmx: running as nobody; make one with "
+                      "'adduser --system --group _strictmx'");
+    found = base::find_user("nobody");
+  }
+  if (!found.ok()) return fail(StartError::kConfig, "user: " + found.error().detail);
+  return std::optional<base::UserIds>(std::move(found).value());
+}
+
+}  // namespace
+
+class Daemon::Core {
+ public:
+  explicit Core(Options options) : options_(std::move(options)) {}
+
+  base::Outcome<StartError> start(const base::Config& config) {
+    auto settings = read_settings(config);
+    if (!settings.ok()) return fail(StartError::kConfig, settings.error().detail);
+    auto loop = base::EventLoop::create();
+    if (!loop.ok()) return fail(StartError::kSystem, loop.error().detail);
+    loop_ = std::move(loop).value();
+    std::signal(SIGPIPE, SIG_IGN);
+    umask(027);
+    base::raise_open_files();
+    auto listeners = open_listeners(config);
+    if (!listeners.ok()) return listeners.error();
+    listeners_ = std::move(listeners).value();
+    admin_address_ = config.listener("listen.admin").address;
+    fixed_settings_ = fixed_settings(config);
+    auto became = drop_privileges(config);
+    if (!became.ok()) return became;
+    auto opened = open_store(config.text("store.path"));
+    if (!opened.ok()) return opened;
+    return make_parts(settings.value());
+  }
+
+  void run() {
+    SignalWatchers signals(*this);
+    cache_->load([this](const base::Outcome<store::StoreError>& loaded) {
+      if (!loaded.ok()) {
+        base::log_error("stored policies can't be read",
+                        {{"reason", loaded.error().detail}});
+      }
+      serve();
+    });
+    loop_->run();
+    base::log_info("strictmxd has ended");
+  }
+
+ private:
+  struct SignalWatchers {
+    explicit SignalWatchers(Core& core)
+        : hangup(*core.loop_, SIGHUP, [&core] { core.reload(); }),
+          terminate(*core.loop_, SIGTERM, [&core] { core.shut_down(); }),
+          interrupt(*core.loop_, SIGINT, [&core] { core.shut_down(); }) {}
+    base::SignalWatch hangup;
+    base::SignalWatch terminate;
+    base::SignalWatch interrupt;
+  };
+
+  // What only a restart can change, for a word in the log when it was edited.
+  static std::string fixed_settings(const base::Config& config) {
+    std::string text = config.text("user") + '\n' + config.text("store.path") + '\n' +
+                       config.listener("listen.control").address + '\n' +
+                       config.listener("listen.admin").address;
+    for (const auto& setting : config.listeners("listen.socketmap")) {
+      text += fmt::format("\n{} {:o} {}", setting.address, setting.mode, setting.group);
+    }
+    return text;
+  }
+
+  base::Outcome<StartError> drop_privileges(const base::Config& config) {
+    auto user = user_to_become(config);
+    if (!user.ok()) return user.error();
+    if (!user.value().has_value()) {
+      // An ordinary user, or told to stay root: the folder must still exist.
+      const base::UserIds self{"", geteuid(), getegid()};
+      auto given = base::give_store(config.text("store.path"), self);
+      if (!given.ok()) return fail(StartError::kSystem, "store.path: " + given.error().detail);
+      return base::done();
+    }
+    auto given = base::give_store(config.text("store.path"), *user.value());
+    if (!given.ok()) return fail(StartError::kSystem, "store.path: " + given.error().detail);
+    auto became = base::become_user(*user.value());
+    if (!became.ok()) return fail(StartError::kSystem, "user: " + became.error().detail);
+    return base::done();
+  }
+
+  base::Outcome<StartError> open_store(const std::string& path) {
+    auto opened = store::SqliteDatabase::open(*loop_, path, [this] { cache_->save_all(); });
+    if (!opened.ok()) {
+      switch (opened.error().code) {
+        case store::StoreError::kBusy:
+          return fail(StartError::kBusy, opened.error().detail);
+        case store::StoreError::kNewer:
+          return fail(StartError::kConfig, opened.error().detail);
+        case store::StoreError::kFull:
+        case store::StoreError::kCorrupt:
+        case store::StoreError::kSystem:
+          return fail(StartError::kSystem,
+                      "store.path: " + opened.error().detail +
+                          " (the folder must be writable for the user that strictmxd runs as)");
+      }
+    }
+    database_ = std::move(opened).value();
+    return base::done();
+  }
+
+  base::Outcome<StartError> make_parts(const Settings& settings) {
+    auto resolver = dns::UnboundResolver::create(*loop_, settings.dns);
+    if (!resolver.ok()) return fail(StartError::kConfig, resolver.error().detail);
+    auto client = http::CurlClient::create(*loop_, settings.https);
+    if (!client.ok()) return fail(StartError::kConfig, client.error().detail);
+    resolver_ = std::make_unique<CurrentResolver>(std::move(resolver).value());
+    client_ = std::make_unique<CurrentClient>(std::move(client).value());
+    cache_ = std::make_unique<mta_sts::PolicyCache>(*database_, clock_, settings.max_entries);
+    fetcher_ = std::make_unique<mta_sts::PolicyFetcher>(*resolver_, *client_);
+    policies_ = std::make_unique<mta_sts::PolicyResolver>(*cache_, *resolver_, *fetcher_, clock_,
+                                                          settings.refresh);
+    verdicts_ = std::make_unique<verdict::VerdictResolver>(*policies_);
+    questions_ = std::make_unique<service::Questions>(*loop_, clock_, *verdicts_, *resolver_,
+                                                      settings.questions);
+    add_formats();
+    policies_->set_on_change([this](const std::string& domain) { questions_->forget(domain); });
+    socketmap_ = std::make_unique<service::SocketmapServer>(*loop_, clock_, *questions_,
+                                                            settings.max_connections);
+    commands_ = std::make_unique<service::PolicyCommands>(service::PolicyCommands{
+        *cache_,
+        *policies_,
+        *verdicts_,
+        *resolver_,
+        *questions_,
+        clock_,
+        {{"postfix", &postfix_}, {"postfix-tlsrpt", &postfix_tlsrpt_}}});
+    control_ = std::make_unique<service::ControlServer>(*loop_, settings.control_users);
+    service::add_policy_commands(*control_, *commands_);
+    return base::done();
+  }
+
+  void add_formats() {
+    questions_->set_default_format("postfix", postfix_);
+    questions_->add_format("postfix-tlsrpt", postfix_tlsrpt_, {"postfix-tlsrpt"});
+    // Drop-in names of postfix-tlspol, which takes them in any letter case; these are as documented.
+    questions_->add_format("QUERY", postfix_, {"QUERY", "query"});
+    questions_->add_format("QUERYwithTLSRPT", postfix_tlsrpt_,
+                           {"QUERYwithTLSRPT", "QUERYWITHTLSRPT", "querywithtlsrpt"});
+    questions_->add_format("json", json_, {"json"});
+    questions_->add_format("route", route_, {"route"});
+    questions_->reserve_names({"sts", "certificate", "record", "sendmail-event"});
+  }
+
+  void serve() {
+    for (auto& listening : listeners_.socketmap) socketmap_->add_listener(std::move(listening));
+    control_->add_listener(std::move(listeners_.control));
+    if (listeners_.admin) {
+      admin_ = std::make_unique<service::AdminHttp>(
+          *loop_, std::move(listeners_.admin), admin_address_, [this] { return metrics(); },
+          [this] { return health(); });
+    }
+    tick_.emplace(*loop_, [this] { tick(); });
+    tick_->start(kTick);
+    base::notify_systemd("READY=1");
+    base::log_info("strictmxd is ready", {{"policies", std::to_string(cache_->size())},
+                                          {"uid", std::to_string(geteuid())}});
+  }
+
+  void tick() {
+    resolver_->drop_retired();
+    client_->drop_retired();
+    cache_->retry_store();
+    policies_->refresh_due();
+    if (++ticks_ % kTicksASweep == 0) {
+      policies_->sweep();
+      questions_->sweep();
+    }
+    tick_->start(kTick);
+  }
+
+  void reload() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    base::notify_systemd(fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
+                                     now.tv_sec * 1000000LL + now.tv_nsec / 1000));
+    auto outcome = apply_reload();
+    if (outcome.ok()) {
+      base::log_info("configuration was read again");
+    } else {
+      base::log_error("configuration was not taken over, the old one stays",
+                      {{"reason", outcome.error().detail}});
+    }
+    base::notify_systemd("READY=1");
+  }
+
+  base::Outcome<StartError> apply_reload() {
+    auto config = base::Config::load(base::config_keys(), options_.config_path, options_.sets);
+    if (!config.ok()) return fail(StartError::kConfig, config.error().detail);
+    auto settings = read_settings(config.value());
+    if (!settings.ok()) return fail(StartError::kConfig, settings.error().detail);
+    auto resolver = dns::UnboundResolver::create(*loop_, settings.value().dns);
+    if (!resolver.ok()) return fail(StartError::kConfig, resolver.error().detail);
+    auto client = http::CurlClient::create(*loop_, settings.value().https);
+    if (!client.ok()) return fail(StartError::kConfig, client.error().detail);
+    auto logging = base::log_open("strictmxd", config.value().text("log.level"),
+                                  config.value().text("log.target"));
+    if (!logging.ok()) return fail(StartError::kConfig, logging.error().detail);
+    resolver_->replace(std::move(resolver).value());
+    client_->replace(std::move(client).value());
+    cache_->set_max_entries(settings.value().max_entries);
+    policies_->set_settings(settings.value().refresh);
+    questions_->set_settings(settings.value().questions);
+    socketmap_->set_max_connections(settings.value().max_connections);
+    control_->set_allowed(settings.value().control_users);
+    if (fixed_settings(config.value()) != fixed_settings_) {
+      base::log_warning("listen, store.path and user take effect with a restart");
+    }
+    return base::done();
+  }
+
+  void shut_down() {
+    if (shutdown_.has_value()) return;
+    base::notify_systemd("STOPPING=1");
+    base::log_info("strictmxd ends: no more connections are taken");
+    socketmap_->stop_accepting();
+    control_->stop_accepting();
+    shutdown_deadline_ = clock_.steady() + kShutdownWait;
+    shutdown_.emplace(*loop_, [this] { end_when_idle(); });
+    end_when_idle();
+  }
+
+  void end_when_idle() {
+    if (socketmap_->is_idle() || clock_.steady() >= shutdown_deadline_) {
+      loop_->stop();
+      return;
+    }
+    shutdown_->start(kShutdownCheck);
+  }
+
+  service::Health health() const {
+    service::Health health;
+    if (cache_->is_store_failing()) {
+      health.is_well = false;
+      health.text = fmt::format("store can't be written, {} policies are in memory only",
+                                cache_->unsaved());
+      return health;
+    }
+    health.text = "ok";
+    return health;
+  }
+
+  std::string metrics() const {
+    service::MetricsText out;
+    questions_->write_metrics(out);
+    socketmap_->write_metrics(out);
+    control_->write_metrics(out);
+    write_policy_metrics(out);
+    write_network_metrics(out);
+    const store::StoreCounters store = database_->counters();
+    out.counter("store_commits_total", "Commits of the store", "", store.commits);
+    out.counter("store_works_total", "Reads and writes of the store", "", store.works);
+    out.counter("store_failures_total", "Reads and writes that failed", "", store.failures);
+    out.counter("store_resets_total", "Times that a corrupt store was set aside", "", store.resets);
+    out.gauge("store_unsaved", "Policies that wait to be saved", "", cache_->unsaved());
+    out.gauge("store_queue", "Work that waits for the store", "", database_->queued());
+    out.counter("bound_hits_total", "Times that a limit was reached", "bound=\"store_queue\"",
+                store.refused);
+    return out.text();
+  }
+
+  void write_policy_metrics(service::MetricsText& out) const {
+    const mta_sts::PolicyCounters& counters = policies_->counters();
+    out.gauge("cache_domains", "Domains in the policy cache", "", cache_->size());
+    out.counter("cache_hits_total", "Policy questions answered from memory", "", counters.hits);
+    out.counter("cache_misses_total", "Policy questions that started a resolution", "",
+                counters.resolutions);
+    out.counter("cache_shared_total", "Policy questions that joined a resolution under way", "",
+                counters.shared);
+    out.counter("cache_store_reads_total", "Policies looked for in the store", "",
+                cache_->store_reads());
+    out.counter("policy_checks_total", "Checks for a new id behind a live policy", "",
+                counters.checks);
+    out.counter("policy_refreshes_total", "Refreshes before expiry", "", counters.refreshes);
+    out.counter("policy_id_changes_total", "Policies whose id has changed", "",
+                counters.id_changes);
+    out.counter("policy_downgrades_total", "Enforce policies replaced by weaker ones", "",
+                counters.downgrades);
+    out.gauge("policy_jobs", "Resolutions, checks and refreshes under way", "", policies_->jobs());
+    constexpr std::string_view kFetches = "Policy fetches by result";
+    out.counter("policy_fetches_total", kFetches, "result=\"ok\"", counters.fetched);
+    out.counter("policy_fetches_total", kFetches, "result=\"sts-policy-fetch-error\"",
+                counters.fetch_errors);
+    out.counter("policy_fetches_total", kFetches, "result=\"sts-policy-invalid\"",
+                counters.policies_invalid);
+    out.counter("policy_fetches_total", kFetches, "result=\"sts-webpki-invalid\"",
+                counters.webpki_invalid);
+    constexpr std::string_view kBounds = "Times that a limit was reached";
+    out.counter("bound_hits_total", kBounds, "bound=\"cache_entries\"", cache_->evictions());
+    out.counter("bound_hits_total", kBounds, "bound=\"background_jobs\"",
+                counters.background_refused);
+  }
+
+  void write_network_metrics(service::MetricsText& out) const {
+    const dns::ResolverCounters& dns = resolver_->current().counters();
+    constexpr std::string_view kLookups = "DNS lookups by result";
+    out.counter("dns_lookups_total", kLookups, "result=\"answered\"", dns.answered);
+    out.counter("dns_lookups_total", kLookups, "result=\"absent\"", dns.absent);
+    out.counter("dns_lookups_total", kLookups, "result=\"timeout\"", dns.timeouts);
+    out.counter("dns_lookups_total", kLookups, "result=\"server-failure\"", dns.server_failures);
+    out.counter("dns_lookups_total", kLookups, "result=\"bogus\"", dns.bogus);
+    out.counter("dns_lookups_total", kLookups, "result=\"malformed\"", dns.malformed);
+    out.gauge("dns_validating", "1 while DNSSEC is validated", "",
+              resolver_->current().is_validating() ? 1 : 0);
+    const http::HttpCounters& https = client_->current().counters();
+    constexpr std::string_view kRequests = "HTTPS requests by result";
+    out.counter("https_requests_total", kRequests, "result=\"answered\"", https.answered);
+    for (std::size_t i = 0; i < std::size(https.failed); ++i) {
+      const auto* name = http::http_error_name(static_cast<http::HttpError>(i));
+      out.counter("https_requests_total", kRequests, fmt::format("result=\"{}\"", name),
+                  https.failed[i]);
+    }
+    constexpr std::string_view kBounds = "Times that a limit was reached";
+    out.counter("bound_hits_total", kBounds, "bound=\"dns_open\"", dns.queue_waits);
+    out.counter("bound_hits_total", kBounds, "bound=\"https_open\"", https.queue_waits);
+  }
+
+  const Options options_;
+  const base::SystemClock clock_;
+  const postfix::PostfixFormat postfix_{postfix::Attributes::kPlain};
+  const postfix::PostfixFormat postfix_tlsrpt_{postfix::Attributes::kTlsrpt};
+  const service::JsonFormat json_;
+  const service::RouteFormat route_;
+  // In the order of dependency: what is below borrows from what is above.
+  std::unique_ptr<base::EventLoop> loop_;
+  Listeners listeners_;
+  std::string admin_address_;
+  std::string fixed_settings_;
+  std::unique_ptr<store::SqliteDatabase> database_;
+  std::unique_ptr<CurrentResolver> resolver_;
+  std::unique_ptr<CurrentClient> client_;
+  std::unique_ptr<mta_sts::PolicyCache> cache_;
+  std::unique_ptr<mta_sts::PolicyFetcher> fetcher_;
+  std::unique_ptr<mta_sts::PolicyResolver> policies_;
+  std::unique_ptr<verdict::VerdictResolver> verdicts_;
+  std::unique_ptr<service::Questions> questions_;
+  std::unique_ptr<service::SocketmapServer> socketmap_;
+  std::unique_ptr<service::PolicyCommands> commands_;
+  std::unique_ptr<service::ControlServer> control_;
+  std::unique_ptr<service::AdminHttp> admin_;
+  std::optional<base::Timer> tick_;
+  std::optional<base::Timer> shutdown_;
+  base::SteadyTime shutdown_deadline_{};
+  int ticks_ = 0;
+};
+
+Daemon::Daemon(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Daemon::~Daemon() = default;
+
+base::Result<std::unique_ptr<Daemon>, StartError> Daemon::create(const Options& options,
+                                                                 const base::Config& config) {
+  auto core = std::make_unique<Core>(options);
+  auto started = core->start(config);
+  if (!started.ok()) return started.error();
+  return std::unique_ptr<Daemon>(new Daemon(std::move(core)));
+}
+
+void Daemon::run() { core_->run(); }
+
+}  // namespace strictmx::daemon

@@ -1,0 +1,68 @@
+// network.h - DNS and HTTPS that can be set anew while questions are under way (SIGHUP).
+//
+// Use: hand these to the core as its dns::Resolver and http::Client; replace() on a reload.
+// Ownership: a replaced one lives on until its last question is answered; drop_retired() now and
+// then removes it. Threads: the loop's thread.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/dns/unbound_resolver.h"
+#include "common/http/curl_client.h"
+
+namespace strictmx::daemon {
+
+class CurrentResolver : public dns::Resolver {
+ public:
+  explicit CurrentResolver(std::unique_ptr<dns::UnboundResolver> first)
+      : current_(std::move(first)) {}
+
+  void replace(std::unique_ptr<dns::UnboundResolver> next) {
+    retired_.push_back(std::exchange(current_, std::move(next)));
+  }
+  void drop_retired() {
+    std::erase_if(retired_, [](const auto& old) { return old->open_questions() == 0; });
+  }
+  const dns::UnboundResolver& current() const { return *current_; }
+
+  void txt(const std::string& name, dns::DnsCallback<std::string> callback) override {
+    current_->txt(name, std::move(callback));
+  }
+  void mx(const std::string& name, dns::DnsCallback<dns::MxRecord> callback) override {
+    current_->mx(name, std::move(callback));
+  }
+  void addresses(const std::string& name, dns::DnsCallback<base::IpAddress> callback) override {
+    current_->addresses(name, std::move(callback));
+  }
+
+ private:
+  std::unique_ptr<dns::UnboundResolver> current_;
+  std::vector<std::unique_ptr<dns::UnboundResolver>> retired_;
+};
+
+class CurrentClient : public http::Client {
+ public:
+  explicit CurrentClient(std::unique_ptr<http::CurlClient> first) : current_(std::move(first)) {}
+
+  void replace(std::unique_ptr<http::CurlClient> next) {
+    retired_.push_back(std::exchange(current_, std::move(next)));
+  }
+  void drop_retired() {
+    std::erase_if(retired_, [](const auto& old) { return old->open_requests() == 0; });
+  }
+  const http::CurlClient& current() const { return *current_; }
+
+  void get(const http::HttpRequest& request, http::HttpCallback callback) override {
+    current_->get(request, std::move(callback));
+  }
+
+ private:
+  std::unique_ptr<http::CurlClient> current_;
+  std::vector<std::unique_ptr<http::CurlClient>> retired_;
+};
+
+}  // namespace strictmx::daemon

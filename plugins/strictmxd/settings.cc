@@ -1,0 +1,64 @@
+// settings.cc - see settings.h.
+#include "plugins/strictmxd/settings.h"
+
+#include "common/base/domain_name.h"
+#include "common/base/process.h"
+
+namespace strictmx::daemon {
+namespace {
+
+using base::ConfigError;
+using base::fail;
+
+dns::ResolverMode resolver_mode(const std::string& text) {
+  if (text == "forward") return dns::ResolverMode::kForward;
+  if (text == "recursive") return dns::ResolverMode::kRecursive;
+  return dns::ResolverMode::kSystem;
+}
+
+dns::DnssecMode dnssec_mode(const std::string& text) {
+  if (text == "require") return dns::DnssecMode::kRequire;
+  if (text == "off") return dns::DnssecMode::kOff;
+  return dns::DnssecMode::kAuto;
+}
+
+}  // namespace
+
+base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
+  Settings settings;
+  settings.dns.mode = resolver_mode(config.text("dns.mode"));
+  settings.dns.resolvers = config.text_list("dns.resolvers");
+  settings.dns.port = static_cast<unsigned>(config.integer("dns.port"));
+  settings.dns.trust_anchor_file = config.text("dns.trust_anchor_file");
+  settings.dns.dnssec = dnssec_mode(config.text("dns.dnssec"));
+  settings.dns.timeout = config.seconds("dns.timeout");
+  settings.https.ca_file = config.text("https.ca_file");
+  settings.https.timeout = config.seconds("https.timeout");
+  settings.https.max_bytes = static_cast<std::size_t>(config.integer("https.max_bytes"));
+  settings.https.proxy = config.text("https.proxy");
+  settings.refresh.interval = config.seconds("cache.refresh");
+  settings.refresh.idle_days = std::chrono::days(config.integer("cache.idle_days"));
+  settings.max_entries = static_cast<std::size_t>(config.integer("cache.max_entries"));
+  settings.max_connections = static_cast<std::size_t>(config.integer("listen.max_connections"));
+  settings.questions.wait = config.seconds("answer.wait");
+  settings.questions.max_ready = 2 * settings.max_entries;
+  if (!settings.dns.resolvers.empty() && settings.dns.mode != dns::ResolverMode::kForward) {
+    return fail(ConfigError::kValue,
+                "dns.resolvers: is used with dns.mode = \"forward\" alone; set that too");
+  }
+  for (const std::string& text : config.text_list("answer.skip_domains")) {
+    auto domain = base::DomainName::parse(text);
+    if (!domain.ok()) {
+      return fail(ConfigError::kValue, "answer.skip_domains: " + text + ": " + domain.error().detail);
+    }
+    settings.questions.skip_domains.push_back(domain.value().text());
+  }
+  for (const std::string& name : config.text_list("control.users")) {
+    const auto user = base::find_user(name);
+    if (!user.ok()) return fail(ConfigError::kValue, "control.users: " + user.error().detail);
+    settings.control_users.push_back(user.value().uid);
+  }
+  return settings;
+}
+
+}  // namespace strictmx::daemon

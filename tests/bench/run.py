@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+"""Runs the benchmark: strictmxd beside its limits and its peer, medians over interleaved rounds.
+
+    tests/bench/run.py --build DIR [--quick] [--json FILE] [--only NAME,...]
+
+README.md says what each scenario measures. Fails when a program fails or an answer is wrong; a
+target that is not met is printed, and is no failure unless --strict is given.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True  # The source folder stays clean.
+
+import namespace
+import scenarios
+from processes import BenchError, Programs
+from results import Results, print_target
+from scenarios import BARE, DO_NOTHING, STRICTMX
+
+WARM_COLUMNS = [("questions/s", "questions_per_second", "{:,.0f}"),
+                ("CPU us/question", "cpu_us_per_question", "{:.2f}"),
+                ("p50 us", "p50_us", "{:,.0f}"), ("p90 us", "p90_us", "{:,.0f}"),
+                ("p99 us", "p99_us", "{:,.0f}"), ("max us", "max_us", "{:,.0f}")]
+FIRST_COLUMNS = [("domains/s", "rate", "{:,.0f}"), ("CPU us/domain", "cpu_us", "{:,.0f}"),
+                 ("p50 us", "p50_us", "{:,.0f}"), ("p99 us", "p99_us", "{:,.0f}"),
+                 ("wrong", "wrong", "{:.0f}"), ("RSS KiB", "rss_kib", "{:,.0f}")]
+START_COLUMNS = [("first answer s", "seconds", "{:.3f}"), ("RSS KiB", "rss_kib", "{:,.0f}")]
+
+RUNS = {"warm": scenarios.warm_cache, "first": scenarios.first_time,
+        "none": scenarios.no_policy, "large": scenarios.large_store}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    rounds: int
+    seconds: int
+    domains: int
+    peer_domains: int
+    memory_domains: int
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--build", required=True, help="folder with strictmxd and bench_*")
+    parser.add_argument("--quick", action="store_true", help="small, to see that all works")
+    parser.add_argument("--json", metavar="FILE", help="also write all samples here")
+    parser.add_argument("--only", default=",".join(RUNS), help="scenarios, of " + ", ".join(RUNS))
+    parser.add_argument("--rounds", type=int, help="how often each measurement is made")
+    parser.add_argument("--memory-domains", type=int, help="domains of the large store")
+    parser.add_argument("--strict", action="store_true", help="a target not met is a failure")
+    return parser.parse_args()
+
+
+def choose_scale(arguments):
+    scale = Scale(5, 3, 10000, 1000, 100000)
+    if arguments.quick:
+        scale = Scale(3, 1, 2000, 200, 5000)
+    if arguments.rounds:
+        scale = dataclasses.replace(scale, rounds=arguments.rounds)
+    if arguments.memory_domains:
+        scale = dataclasses.replace(scale, memory_domains=arguments.memory_domains)
+    return scale
+
+
+def measure(arguments, scale, results, folder):
+    programs = Programs(os.path.abspath(arguments.build), folder)
+    if not programs.has_strictmx():
+        results.note("skipped: strictmxd, not in the build folder")
+    if not programs.has_peer():
+        results.note("skipped: postfix-mta-sts-resolver, package not installed")
+    servers = []
+    try:
+        servers.append(programs.dns())
+        servers.append(programs.https(scale.domains))
+        for name in arguments.only.split(","):
+            print(f"measuring: {name}", flush=True)
+            RUNS[name](programs, results, scale)
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def memory_columns(scale):
+    small, large = f"{scale.domains:,}", f"{scale.memory_domains:,}"
+    figures = [("empty KiB", "empty_kib"), (f"{small} domains", "small_kib"),
+               ("after load", "after_load_kib"), (f"{large} domains", "large_kib"),
+               (f"{large} reloaded", "large_reloaded_kib")]
+    return [(title, figure, "{:,.0f}") for title, figure in figures]
+
+
+def print_tables(results, scale):
+    for in_flight in (1, 8):
+        results.print_table(f"warm cache, 32 x {in_flight}", WARM_COLUMNS, DO_NOTHING)
+    results.print_table("first time", FIRST_COLUMNS, BARE)
+    for askers in (1, 32):
+        results.print_table(f"no policy, {askers} askers", WARM_COLUMNS)
+    results.print_table("memory", memory_columns(scale))
+    results.print_table("start-up", START_COLUMNS)
+
+
+def bytes_per_domain(results, figure, domains):
+    empty = results.median("memory", STRICTMX, "empty_kib")
+    filled = results.median("memory", STRICTMX, figure)
+    return None if empty is None or filled is None else (filled - empty) * 1024 / domains
+
+
+def judge_targets(results, scale):
+    def ratio(scenario, base, figure):
+        return results.ratio(scenario, STRICTMX, base, figure)
+
+    small_kib = results.median("memory", STRICTMX, "small_kib")
+    warm = "warm cache, 32 x {}"
+    print()
+    return [
+        print_target("warm rate, 32 x 1, of the do-nothing server's",
+                     ratio(warm.format(1), DO_NOTHING, "questions_per_second"), 0.9, True),
+        print_target("warm rate, 32 x 8, of the do-nothing server's",
+                     ratio(warm.format(8), DO_NOTHING, "questions_per_second"), 0.7, True),
+        print_target("warm CPU per question, 32 x 1, of the do-nothing server's",
+                     ratio(warm.format(1), DO_NOTHING, "cpu_us_per_question"), 1.5, False),
+        print_target("warm CPU per question, 32 x 8, of the do-nothing server's",
+                     ratio(warm.format(8), DO_NOTHING, "cpu_us_per_question"), 1.5, False),
+        print_target("first-time rate, of the bare client's", ratio("first time", BARE, "rate"),
+                     0.85, True),
+        print_target("first-time CPU per domain, of the bare client's",
+                     ratio("first time", BARE, "cpu_us"), 1.2, False),
+        print_target(f"bytes per domain above the empty daemon, {scale.domains} domains",
+                     bytes_per_domain(results, "small_kib", scale.domains), 1024, False),
+        print_target(f"bytes per domain above the empty daemon, {scale.memory_domains} domains",
+                     bytes_per_domain(results, "large_kib", scale.memory_domains), 1024, False),
+        print_target(f"resident MB with {scale.domains} domains",
+                     None if small_kib is None else small_kib * 1024 / 1e6, 20, False),
+        print_target(f"seconds to the first answer with {scale.memory_domains} stored policies",
+                     results.median("start-up", STRICTMX, "seconds"), 1.0, False),
+    ]
+
+
+def main():
+    arguments = parse_arguments()
+    unknown = set(arguments.only.split(",")) - set(RUNS)
+    if unknown:
+        sys.exit(f"no such scenario: {', '.join(sorted(unknown))}")
+    namespace.enter()
+    scale = choose_scale(arguments)
+    results = Results()
+    load_before = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="strictmx-bench-") as folder:
+        namespace.prepare(folder)
+        try:
+            measure(arguments, scale, results, folder)
+        except BenchError as error:
+            sys.exit(f"benchmark failed: {error}")
+    print(f"\n{os.cpu_count()} CPUs, load {load_before:.2f} before the run, medians of "
+          f"{scale.rounds}; in brackets the ratio to the first row")
+    print_tables(results, scale)
+    targets = judge_targets(results, scale)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as out:
+            json.dump({**results.as_dict(), "targets": targets}, out, indent=1)
+    if arguments.strict and any(t["outcome"] != "met" for t in targets):
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

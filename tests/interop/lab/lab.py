@@ -1,0 +1,152 @@
+"""The whole lab, each part started when a test first asks for it and kept for the rest of the run."""
+
+import shutil
+import sys
+from functools import cached_property
+from pathlib import Path
+
+from . import network
+from .certificates import Certificates
+from .daemon import Daemon
+from .dns_servers import DnsServers
+from .dns_zones import Zones
+from .domains import Domains
+from .mail_sinks import MailSinks
+from .network import POLICY_HOST_PREFIX, WORLD
+from .policy_hosts import PolicyHosts
+from .postfix import Postfix
+from .processes import Process
+from .testing import Skip, wait_until
+
+PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
+
+# Name of the instance: (version, policy map, lines of main.cf). All ask the same strictmxd.
+POSTFIX_INSTANCES = {
+    "3.7": ("3.7", "postfix", ""),
+    "3.10": ("3.10", "postfix", ""),
+    "3.10-tlsrpt": ("3.10", "postfix-tlsrpt", "smtp_tls_enforce_sts_mx_patterns = yes"),
+}
+
+
+class Lab:
+    def __init__(self, folder, build, postfix_folders):
+        """postfix_folders: version -> folder, or {"skip": why} for one that cannot be had."""
+        self.folder = folder
+        self._build = Path(build)
+        self._postfix_folders = postfix_folders
+        self._daemons = []
+        network.set_up()
+
+    @cached_property
+    def certificates(self):
+        return Certificates(self.folder / "certificates")
+
+    @cached_property
+    def zones(self):
+        return Zones(self.folder / "zones")
+
+    @cached_property
+    def dns(self):
+        return DnsServers(self.folder / "dns", self.zones)
+
+    @cached_property
+    def policy_hosts(self):
+        return PolicyHosts(self.folder / "nginx", self.certificates)
+
+    @cached_property
+    def sinks(self):
+        return MailSinks(self.folder / "sinks", self.certificates, PACKAGE_FOLDER)
+
+    @cached_property
+    def domains(self):
+        """With all policy hosts, good and bad, and all MX hosts running."""
+        domains = Domains(self.dns, self.policy_hosts, self.certificates, self.sinks)
+        domains.add("redirect-target.test")
+        bad = Process(
+            "bad-policy-hosts",
+            [
+                sys.executable,
+                "-m",
+                "lab.bad_policy_server",
+                self.certificates.folder,
+                POLICY_HOST_PREFIX,
+            ],
+            self.folder / "bad-policy-hosts.log",
+            WORLD,
+            cwd=PACKAGE_FOLDER,
+        )
+        wait_until(lambda: "ready" in bad.log_text(), 20, "bad policy hosts listen")
+        domains.publish()
+        return domains
+
+    def postfix(self, name):
+        """The running instance of this name; Skip when its server cannot be had."""
+        if name not in self._instances:
+            version, policy_map, more = POSTFIX_INSTANCES[name]
+            folder = self._postfix_folders.get(
+                version, {"skip": f"Postfix {version} was not asked for"}
+            )
+            if isinstance(folder, dict):
+                raise Skip(folder["skip"])
+            self._instances[name] = Postfix(
+                f"postfix-{name}".replace(".", "-"),
+                folder,
+                self.folder / f"postfix-{name}",
+                self.certificates.ca_file,
+                policy_map,
+                more,
+            )
+        return self._instances[name]
+
+    @cached_property
+    def _instances(self):
+        return {}
+
+    def postfix_names(self):
+        """The instances that can run here."""
+        return [
+            name
+            for name, (version, _, _) in POSTFIX_INSTANCES.items()
+            if isinstance(self._postfix_folders.get(version), str)
+        ]
+
+    def new_daemon(self, **settings):
+        """A strictmxd with an empty store, not started; any earlier one is ended first (they share the port)."""
+        self.stop_daemons()
+        return self.another_daemon(**settings)
+
+    def another_daemon(self, **settings):
+        """A further strictmxd beside the running one, not started."""
+        folder = self.folder / f"strictmxd-{len(self._daemons) + 1}"
+        self._daemons.append(
+            Daemon(
+                self._build,
+                folder,
+                self.zones.trust_anchor_file,
+                self.certificates.ca_file,
+                settings,
+            )
+        )
+        return self._daemons[-1]
+
+    def stop_daemons(self):
+        for daemon in self._daemons:
+            daemon.stop()
+
+    def keep_logs(self, target):
+        """Copies all logs and configurations to a folder that outlives the lab."""
+        shutil.rmtree(target, ignore_errors=True)
+        for pattern in (
+            "*.log",
+            "strictmxd-*/*",
+            "*/*.log",
+            "*/*.jsonl",
+            "*/upper/var/log/*",
+            "*/*.conf",
+            "zones/*.zone",
+        ):
+            for source in self.folder.glob(pattern):
+                if source.is_file():
+                    copy = Path(target) / source.relative_to(self.folder)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source, copy)

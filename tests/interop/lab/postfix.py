@@ -1,0 +1,154 @@
+"""A real Postfix in a chroot: the kept folder of its Debian release below a throw-away overlay.
+
+It only sends: mail comes in by its own sendmail command, goes out by smtp(8) under strictmxd's policy. Each mail is
+tried once; what is deferred stays in the queue until retry_now(). Mail to relayed.test and
+relayed-freely.test goes to smart hosts.
+"""
+
+import json
+import re
+import signal
+from pathlib import Path
+
+from .network import POSTFIX_RESOLVER
+from .processes import Process, run
+from .testing import Failed, wait_until
+
+MAIN_CF = """\
+compatibility_level = 3.6
+myhostname = {name}.sender.test
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = loopback-only
+inet_protocols = ipv4
+alias_maps =
+biff = no
+maillog_file = /var/log/postfix.log
+smtp_tls_security_level = may
+smtp_tls_CAfile = /etc/postfix/lab-ca.pem
+smtp_tls_loglevel = 1
+smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:{policy_map}
+transport_maps = inline:{{ {{relayed.test = smtp:[smart-relay.test]:25}} {{relayed-freely.test = smtp:[free-relay.test]:25}} }}
+smtp_connect_timeout = 5s
+smtp_helo_timeout = 10s
+smtp_starttls_timeout = 10s
+default_destination_concurrency_limit = 5
+smtp_destination_concurrency_failed_cohort_limit = 0
+qmgr_clog_warn_time = 0
+minimal_backoff_time = 3600s
+maximal_backoff_time = 3600s
+queue_run_delay = 3600s
+{more}
+"""
+
+# No service is chrooted (so all see the lab's resolv.conf) and none listens on TCP.
+MASTER_CF = """\
+pickup unix n - n 1 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - 50 smtp
+relay unix - - n - - smtp
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix:
+    def __init__(self, name, folder, work, ca_file, policy_map, more=""):
+        self.name = name
+        self._root = work / "root"
+        for part in ("root", "upper", "overlay-work"):
+            (work / part).mkdir(parents=True)
+        run(
+            [
+                "mount",
+                "-t",
+                "overlay",
+                "overlay",
+                "-o",
+                f"lowerdir={folder},upperdir={work}/upper,workdir={work}/overlay-work",
+                self._root,
+            ]
+        )
+        # Postfix wants /dev/null and /dev/urandom, and debootstrap leaves them out where it may not make devices.
+        run(["mount", "--bind", "/dev", self._root / "dev"])
+        self._configure(name, ca_file, policy_map, more)
+        self._process = Process(
+            name,
+            ["chroot", self._root, "/usr/sbin/postfix", "start-fg"],
+            work / "postfix-start.log",
+        )
+        self.log = self._root / "var/log/postfix.log"
+        wait_until(
+            lambda: self._master_runs() or not self._process.is_running(), 30, f"{name} starts"
+        )
+        if not self._process.is_running():
+            raise Failed(f"{name} does not start: {self._process.log_text()[-500:]}")
+
+    def _configure(self, name, ca_file, policy_map, more):
+        etc = self._root / "etc"
+        (etc / "postfix/main.cf").write_text(
+            MAIN_CF.format(name=name, policy_map=policy_map, more=more), encoding="ascii"
+        )
+        (etc / "postfix/master.cf").write_text(MASTER_CF, encoding="ascii")
+        (etc / "postfix/lab-ca.pem").write_bytes(Path(ca_file).read_bytes())
+        (etc / "resolv.conf").unlink(missing_ok=True)
+        (etc / "resolv.conf").write_text(f"nameserver {POSTFIX_RESOLVER}\n", encoding="ascii")
+        (etc / "hosts").write_text("127.0.0.1 localhost\n", encoding="ascii")
+
+    def _master_runs(self):
+        return "daemon started" in self.log_text()
+
+    def send(self, recipients, message_id):
+        """Queues one mail to all of them; each domain among them becomes a delivery of its own."""
+        text = f"From: <sender@sender.test>\nTo: undisclosed:;\nMessage-ID: <{message_id}>\nSubject: lab\n\nlab\n"
+        letter = self._root / "tmp/letter"
+        letter.write_text(text, encoding="ascii")
+        command = 'exec /usr/sbin/sendmail -i -f sender@sender.test "$@" < /tmp/letter'
+        run(["chroot", self._root, "/bin/sh", "-c", command, "sh", *recipients])
+
+    def queue(self):
+        """What waits: recipient -> reason it was deferred for (None while it is being tried for the first time)."""
+        waiting = {}
+        for line in run(["chroot", self._root, "/usr/sbin/postqueue", "-j"]).splitlines():
+            mail = json.loads(line)
+            for recipient in mail["recipients"]:
+                tried = mail["queue_name"] == "deferred" or "delay_reason" in recipient
+                waiting[recipient["address"]] = recipient.get("delay_reason", "") if tried else None
+        return waiting
+
+    def retry_now(self):
+        """Tries all that is queued again, without waiting for it."""
+        run(["chroot", self._root, "/usr/sbin/postqueue", "-f"])
+
+    def wait_until_tried(self, recipients, seconds=90):
+        """Waits until a first attempt has ended for all: sent, bounced or deferred."""
+        wait_until(
+            lambda: all(self.outcomes(recipient) for recipient in recipients),
+            seconds,
+            f"{self.name} tries all mail",
+        )
+
+    def outcomes(self, recipient):
+        """The log's status of each attempt so far: (status, text)."""
+        pattern = rf"to=<{re.escape(recipient)}>.* status=(\w+) \((.*)\)$"
+        return [match.groups() for match in re.finditer(pattern, self.log_text(), re.MULTILINE)]
+
+    def log_text(self):
+        log = self._root / "var/log/postfix.log"
+        return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+
+    def stop(self):
+        self._process.send(signal.SIGTERM)
+        self._process.stop()
