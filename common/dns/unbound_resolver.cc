@@ -45,7 +45,7 @@ constexpr std::size_t kMaxQuestionName = 254;
 constexpr std::pair<const char*, const char*> kOptions[] = {
     {"do-not-query-localhost:", "no"},    // the usual resolver is 127.0.0.1
     {"infra-keep-probing:", "yes"},       // a dead forwarder must not stay dead for 15 minutes
-    {"outgoing-range:", "4096"},          // sockets for kMaxOpenQuestions and their retries
+    {"outgoing-range:", "1024"},          // more wait in line inside libunbound
     {"num-queries-per-thread:", "4096"},  // above kMaxOpenQuestions: we do the queueing
     {"msg-cache-size:", "512k"},          {"msg-cache-slabs:", "1"},
     {"rrset-cache-size:", "1m"},          {"rrset-cache-slabs:", "1"},

@@ -18,7 +18,7 @@ bool is_same_name(std::string_view lower, std::string_view name) {
 
 bool mx_matches(std::string_view pattern, std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);
-  if (pattern.empty() || host.empty()) return false;
+  if (host.empty()) return false;
   if (!pattern.starts_with("*.")) return is_same_name(pattern, host);
   // §4.1: "*" stands for the whole left-most label, so one label and only one is taken off the
   // host. Neither the bare domain nor a deeper name matches.

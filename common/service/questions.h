@@ -38,7 +38,7 @@ inline constexpr std::size_t kMaxMapNameBytes = 32;
 
 struct QuestionSettings {
   std::chrono::milliseconds wait{20000};   // answer.wait
-  std::vector<std::string> skip_domains;   // answer.skip_domains, lower-case A-labels
+  std::vector<std::string> skip_domains{};  // answer.skip_domains, lower-case A-labels
   std::size_t max_ready = 400000;          // twice cache.max_entries
 };
 

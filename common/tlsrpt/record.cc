@@ -175,8 +175,7 @@ base::Result<Record, TlsrptRecordError> parse_rua(std::string_view list, std::si
   Record record;
   for (std::size_t at = 0; at <= list.size();) {
     const std::size_t comma = std::min(list.find(',', at), list.size());
-    std::string_view text = list.substr(at, comma - at);
-    if (comma < list.size()) text = without_trailing_white_space(text);
+    const std::string_view text = without_trailing_white_space(list.substr(at, comma - at));
     const auto uri = split_uri(text);
     if (!uri.has_value()) {
       return syntax_error(start + at, "rua: found " + shown(text) +

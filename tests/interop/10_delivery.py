@@ -33,7 +33,14 @@ FORGED = ("forged", "forged-valid")
 INSTANCES = tuple(POSTFIX_INSTANCES)
 # good-2 is the host of one domain alone, so that what Postfix logs of it is about that domain.
 GOOD = (("good-enforce.test", "good-2"), ("wildcard-enforce.test", "good"))
-OTHERS = ("deep-enforce.test", "no-policy.test", "child.good-enforce.test", "Stripped-ENFORCE.Test")
+OTHERS = (
+    "deep-enforce.test",
+    "no-policy.test",
+    "child.good-enforce.test",
+    "Stripped-ENFORCE.Test",
+    "relayed.test",
+    "relayed-freely.test",
+)
 
 
 def set_up(lab):

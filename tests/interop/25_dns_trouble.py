@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from lab import network
+from lab.dns_zones import OLD_DNS_SECONDS
 from lab.lab import POSTFIX_INSTANCES
 from lab.mailing import Mailing
 from lab.socketmap import ask
@@ -57,7 +58,7 @@ def set_up(lab):
         lab.domains.set_id(domain_of("cached", name, trouble), "2")
         begin_trouble(lab, "cached", name, trouble)
     lab.domains.publish()
-    time.sleep(2)  # the TTL of what strictmxd's own resolver still holds
+    time.sleep(OLD_DNS_SECONDS)
     with ThreadPoolExecutor(len(before)) as pool:
         list(pool.map(daemon.refresh, before))
 

@@ -14,6 +14,7 @@ from lab.socketmap import ask
 from lab.testing import check, check_equal, wait_until
 
 SIZE_KIB = 4096
+NEW_DOMAINS = 50
 SECURE = "OK secure match=mx-good.hosts.test servername=hostname"
 STORED_SECONDS = 2
 
@@ -26,7 +27,7 @@ running = {}
 def set_up(lab):
     for name in ("stored", "unstored", "stored-later"):
         lab.domains.add(f"{name}.test")
-    for number in range(200):
+    for number in range(NEW_DOMAINS):
         lab.domains.add(f"fills-{number}.test")
     lab.domains.publish()
     running["daemon"] = daemon = lab.new_daemon()
@@ -68,7 +69,7 @@ def test_answers_from_memory(lab):
     daemon = running["daemon"]
     check_equal(ask("stored.test", timeout=5), SECURE, "answer for a domain known before")
     check_equal(daemon.ask_until_settled("unstored.test")[0], SECURE, "answer for a new domain")
-    for number in range(200):
+    for number in range(NEW_DOMAINS):
         check_equal(
             daemon.ask_until_settled(f"fills-{number}.test")[0],
             SECURE,

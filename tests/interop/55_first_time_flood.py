@@ -22,7 +22,7 @@ DOMAINS = [f"d{number}.bulk.test" for number in range(2000)]
 HANGING = [f"h{number}.bulk.test" for number in range(20)]
 CONNECTIONS = 500
 NAMES_A_CERTIFICATE = 100
-WAIT_SECONDS = 20
+WAIT_SECONDS = 25
 SECURE = f"OK secure match={host_of('good')} servername=hostname"
 
 running = {}
@@ -48,7 +48,7 @@ def set_up(lab):
         )
     lab.dns.publish(lab.zones.bulk)
     running["daemon"] = lab.new_daemon(
-        answer__wait=WAIT_SECONDS, https__timeout=60, log__level="info"
+        answer__wait=WAIT_SECONDS, https__timeout=60, dns__timeout=10, log__level="info"
     ).start()
     running["outcome"] = asyncio.run(ask_all())
 

@@ -275,6 +275,15 @@ TEST(Rfc8461Sec32Policy, ExtensionsAreCheckedAndIgnored) {
   check({
       {"unknown key", "SHALL be ignored", with_mx("contact: postmaster@a.example\n"), kAccepted},
       {"key of all kinds", "sts-policy-ext-name", with_mx("9a_B-c.d: y\n"), kAccepted},
+      {"ends of the ranges", "alphanum", with_mx("azAZ09: y\n"), kAccepted},
+      {"a first", "alphanum", with_mx("a: y\n"), kAccepted},
+      {"z first", "alphanum", with_mx("z: y\n"), kAccepted},
+      {"A first", "alphanum", with_mx("A: y\n"), kAccepted},
+      {"Z first", "alphanum", with_mx("Z: y\n"), kAccepted},
+      {"before A", "alphanum", with_mx("@a: y\n"), kSyntax},
+      {"after Z", "alphanum", with_mx("[a: y\n"), kSyntax},
+      {"before a", "alphanum", with_mx("`a: y\n"), kSyntax},
+      {"after z", "alphanum", with_mx("{a: y\n"), kSyntax},
       {"key of 32", "*31", with_mx(name32 + ": y\n"), kAccepted},
       {"key of 33", "*31", with_mx(name32 + "_: y\n"), kSyntax},
       {"underscore first", "alphanum first", with_mx("_x: y\n"), kSyntax},
@@ -290,7 +299,7 @@ TEST(Rfc8461Sec32Policy, ExtensionsAreCheckedAndIgnored) {
       {"inner tab", "%x20 only", with_mx("x: a\tb\n"), kSyntax},
       {"colons in value", "%x21-7E", with_mx("x: a:b: c\n"), kAccepted},
       {"HTML", "no policy", "<!DOCTYPE html>\n<html></html>\n", kSyntax},
-      {"JSON", "no policy", "{\"version\": \"STSv1\"}", kSyntax},
+      {"JSON", "no policy", R"({"version": "STSv1"})", kSyntax},
       {"two fields in a line", "one a line", "version: STSv1; mode: enforce", kVersion},
   });
 }
@@ -325,6 +334,11 @@ TEST(Rfc8461Sec32Policy, ValuesAreUtf8WithoutControls) {
       {"two-byte cut", "tail missing", x("\xC3"), kSyntax},
       {"three-byte cut", "tail missing", x("\xE2\x82"), kSyntax},
       {"four-byte cut", "tail missing", x("\xF0\x9F\x98"), kSyntax},
+      {"second byte C0", "above a tail", x("\xC3\xC0"), kSyntax},
+      {"second byte 7F", "below a tail", x("\xC3\x7F"), kSyntax},
+      {"third byte C0", "above a tail", x("\xE2\x82\xC0"), kSyntax},
+      {"third byte 7E", "below a tail", x("\xE2\x82~"), kSyntax},
+      {"fourth byte C0", "above a tail", x("\xF0\x9F\x98\xC0"), kSyntax},
       {"cut by the end", "tail missing", with_mx("x: \xE2\x82"), kSyntax},
       {"Latin-1", "tail missing", x("\xFC"), kSyntax},
       {"in a known field", "UTF-8 there too", enforce("mx: a\xFF.example\n"), kSyntax},
@@ -393,7 +407,7 @@ TEST(Rfc8461Sec32Policy, FailureNamesLineAndFind) {
       {"no colon", "a b\n", "line 1: found \"a b\", want key: value"},
       {"missing", "version: STSv1\nmode: none\n", "max_age is missing (RFC 8461 §3.2)"},
       {"mx missing", enforce(""), "mx is missing"},
-      {"escaped", "x: \x1B[2J\n", "line 1: x: control character in \"\\x1b[2J\""},
+      {"escaped", "x: \x1B[2J\n", R"(line 1: x: control character in "\x1b[2J")"},
       {"byte order mark", "\xEF\xBB\xBFversion: STSv1", "line 1: UTF-8 byte order mark"},
   };
   for (const DetailCase& c : cases) {
@@ -416,6 +430,36 @@ TEST(Rfc8461Sec32Policy, FailureCutsHostileText) {
       EXPECT_EQ(detail.find('\xFF'), std::string::npos);
     }
   }
+}
+
+TEST(Rfc8461Sec32Policy, FailureShowsSixtyCharactersAtMost) {
+  const std::string a55(55, 'a');
+  const auto found = [](const std::string& shown) {
+    return "line 1: mode: found " + shown + ", want enforce, testing or none (RFC 8461 §3.2)";
+  };
+  struct ShownCase {
+    const char* name;
+    std::string input;
+    std::string want;
+  };
+  const std::vector<ShownCase> cases = {
+      {"55 plain", a55, found(a55)},
+      {"56 plain", a55 + "a", found("\"" + a55 + "...\"")},
+      {"equals signs", "a=b", found("\"a=b\"")},
+  };
+  for (const ShownCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto policy = parse_policy("mode: " + c.input);
+    ASSERT_FALSE(policy.ok());
+    EXPECT_EQ(policy.error().detail, c.want);
+  }
+  std::string umlauts;
+  std::string escapes;
+  for (int i = 0; i < 30; ++i) umlauts += "\xC3\xBC";
+  for (int i = 0; i < 6; ++i) escapes += R"(\xc3\xbc)";
+  const auto policy = parse_policy("mode: " + umlauts);
+  ASSERT_FALSE(policy.ok());
+  EXPECT_EQ(policy.error().detail, found("\"" + escapes + R"(\xc3..."))"));
 }
 
 TEST(Rfc8461Sec32PolicyMode, NamesAreThoseOfTheRfc) {

@@ -119,6 +119,7 @@ TEST(Rfc8461Sec31Record, ExtensionsAreCheckedAndIgnored) {
       {"after the id", "unknown fields are ignored", "v=STSv1; id=1; x=y;", "1"},
       {"digit first", "ALPHA / DIGIT first", "v=STSv1; id=1; 1x=y", "1"},
       {"all name characters", "sts-ext-name", "v=STSv1; id=1; a_b-c.D9=y", "1"},
+      {"ends of the ranges", "ALPHA / DIGIT", "v=STSv1; id=1; azAZ09=y", "1"},
       {"underscore first", "ALPHA / DIGIT first", "v=STSv1; id=1; _x=y", std::nullopt},
       {"hyphen first", "ALPHA / DIGIT first", "v=STSv1; id=1; -x=y", std::nullopt},
       {"dot first", "ALPHA / DIGIT first", "v=STSv1; id=1; .x=y", std::nullopt},

@@ -26,6 +26,8 @@ server:
   xfrdfile: "{folder}/xfrd.state"
   xfrdir: "{folder}"
   rrl-ratelimit: 0
+  receive-buffer-size: 4194304
+  send-buffer-size: 4194304
 remote-control:
   control-enable: no
 """
@@ -47,7 +49,10 @@ server:
   qname-minimisation: no
   infra-keep-probing: yes
   infra-host-ttl: 1
-  outgoing-range: 4096
+  so-rcvbuf: 4m
+  so-sndbuf: 4m
+  trust-anchor-signaling: no
+  outgoing-range: 8192
   num-queries-per-thread: 4096
 remote-control:
   control-enable: yes
@@ -86,9 +91,9 @@ class DnsServers:
         self.zones.zone_of(owner).bogus.discard(owner)
 
     def publish(self, *zones):
-        """Signs and loads the zones (test. when none is named) and empties the resolvers' caches."""
+        """Writes and loads the zones (test. when none is named) and empties the resolvers' caches."""
         for zone in zones or (self.zones.test,):
-            serial = str(zone.sign())
+            serial = str(zone.write())
             self._name_server.send(signal.SIGHUP)
             wait_until(
                 lambda: serial in _ask(zone.origin, NAME_SERVER),
@@ -111,7 +116,7 @@ class DnsServers:
     def _start_name_server(self):
         text = NSD_CONF.format(address=NAME_SERVER, folder=self._folder)
         for zone in self.zones.all():
-            text += f'zone:\n  name: "{zone.origin}"\n  zonefile: "{zone.signed_file}"\n'
+            text += f'zone:\n  name: "{zone.origin}"\n  zonefile: "{zone.served_file}"\n'
         conf = self._folder / "nsd.conf"
         conf.write_text(text, encoding="ascii")
         self._name_server = Process(

@@ -1,6 +1,7 @@
-"""The lab's DNS content: a signed root, a signed test. below it, and a signed bulk.test. for floods.
+"""The lab's DNS content: a signed root, a signed test. below it, and an unsigned bulk.test. for floods.
 
-Records are changed by owner name and type; sign() writes the zone files again. Low TTLs let a change be seen at once.
+Records are changed by owner name and type; write() makes the zone file anew. Low TTLs let a change be
+seen soon.
 """
 
 import time
@@ -10,36 +11,35 @@ from .processes import run
 
 ALGORITHM = "ECDSAP256SHA256"
 TTL = 1
+# After so long strictmxd's own resolver no longer answers from what it learned before a change.
+OLD_DNS_SECONDS = 2
 KEY_TTL = 3600  # keys do not change during a run: fetched once
 
 
 class Zone:
-    def __init__(self, folder, origin):
+    """One zone and its file: SOA and NS come by themselves, signatures when it is signed."""
+
+    def __init__(self, folder, origin, is_signed=True):
         self.folder = folder
         self.origin = origin  # with the final dot
         self.records = {}  # owner -> type -> list of values
-        name = "root" if origin == "." else origin.rstrip(".")
-        self.signed_file = folder / f"{name}.signed"
-        self._plain_file = folder / f"{name}.zone"
         self.bogus = set()  # owners whose signatures are spoiled
+        name = "root" if origin == "." else origin.rstrip(".")
+        self.served_file = folder / f"{name}.zone"
+        self._plain_file = folder / f"{name}.plain"
         self._serial = 0
-        self._key = (
-            folder
-            / run(
-                ["ldns-keygen", "-r", "/dev/urandom", "-a", ALGORITHM, "-k", origin], cwd=folder
-            ).strip()
-        )
+        self._key = None
+        if is_signed:
+            keygen = ["ldns-keygen", "-r", "/dev/urandom", "-a", ALGORITHM, "-k", origin]
+            self._key = folder / run(keygen, cwd=folder).strip()
 
     def delegation_signer(self):
         """The DS record, as the parent publishes it."""
-        text = run(
-            ["ldns-key2ds", "-n", "-2", self._key.with_name(self._key.name + ".key")],
-            cwd=self.folder,
-        )
+        text = run(["ldns-key2ds", "-n", "-2", self._public_key_file()], cwd=self.folder)
         return text.split("DS", 1)[1].strip()
 
     def public_key(self):
-        return self._key.with_name(self._key.name + ".key").read_text(encoding="ascii")
+        return self._public_key_file().read_text(encoding="ascii")
 
     def set(self, owner, record_type, values):
         types = self.records.setdefault(owner, {})
@@ -48,33 +48,32 @@ class Zone:
         else:
             types.pop(record_type, None)
 
-    def sign(self):
+    def write(self):
+        """Writes the file anew, signed where the zone is; returns the new serial number."""
         self._serial = max(self._serial + 1, int(time.time()))
-        soa = f"{self.origin} {TTL} IN SOA ns.test. hostmaster.test. {self._serial} 3600 600 86400 {TTL}"
-        lines = [soa, f"{self.origin} {KEY_TTL} IN NS ns.test."]
+        timers = f"{self._serial} 3600 600 86400 {TTL}"
+        lines = [
+            f"{self.origin} {TTL} IN SOA ns.test. hostmaster.test. {timers}",
+            f"{self.origin} {KEY_TTL} IN NS ns.test.",
+        ]
         for owner, types in self.records.items():
             for record_type, values in types.items():
                 ttl = KEY_TTL if record_type in ("NS", "DS") else TTL
                 lines += [f"{owner} {ttl} IN {record_type} {value}" for value in values]
         self._plain_file.write_text("\n".join(lines) + "\n", encoding="ascii")
-        run(
-            [
-                "ldns-signzone",
-                "-o",
-                self.origin,
-                "-f",
-                self.signed_file,
-                self._plain_file,
-                self._key,
-            ],
-            cwd=self.folder,
-        )
-        if self.bogus:
-            lines = self.signed_file.read_text(encoding="ascii").splitlines()
-            self.signed_file.write_text(
-                "\n".join(self._spoiled(line) for line in lines) + "\n", encoding="ascii"
-            )
+        if self._key is None:
+            self._plain_file.replace(self.served_file)
+        else:
+            self._sign()
         return self._serial
+
+    def _sign(self):
+        sign = ["ldns-signzone", "-o", self.origin, "-f", self.served_file]
+        run([*sign, self._plain_file, self._key], cwd=self.folder)
+        if self.bogus:
+            lines = self.served_file.read_text(encoding="ascii").splitlines()
+            text = "\n".join(self._spoiled(line) for line in lines) + "\n"
+            self.served_file.write_text(text, encoding="ascii")
 
     def _spoiled(self, line):
         fields = line.split()
@@ -82,6 +81,9 @@ class Zone:
             return line
         signature = fields[12]
         return line.replace(signature, ("B" if signature[0] == "A" else "A") + signature[1:])
+
+    def _public_key_file(self):
+        return self._key.with_name(self._key.name + ".key")
 
 
 class Zones:
@@ -91,10 +93,10 @@ class Zones:
         folder.mkdir()
         self.root = Zone(folder, ".")
         self.test = Zone(folder, "test.")
-        self.bulk = Zone(folder, "bulk.test.")
+        self.bulk = Zone(folder, "bulk.test.", is_signed=False)
+        self.root.set("test.", "DS", [self.test.delegation_signer()])
         for parent, child in ((self.root, self.test), (self.test, self.bulk)):
             parent.set(child.origin, "NS", ["ns.test."])
-            parent.set(child.origin, "DS", [child.delegation_signer()])
         for zone in (self.root, self.test):
             zone.set("ns.test.", "A", [NAME_SERVER])
         self.test.set("ns-silent.test.", "A", [SILENT_NAME_SERVER])
@@ -103,7 +105,7 @@ class Zones:
         self.trust_anchor_file.write_text(self.root.public_key(), encoding="ascii")
         self.trust_anchor_file.chmod(0o644)
         for zone in self.all():
-            zone.sign()
+            zone.write()
 
     def all(self):
         return (self.root, self.test, self.bulk)

@@ -1,0 +1,44 @@
+// terminal.h - prints for a person: escaped text, columns that line up, colour on a terminal.
+//
+// Use: shown() around every text that a daemon, a file or DNS gave; Table for columns.
+// Colour is used when stdout is a terminal, TERM is not "dumb" and NO_COLOR is unset or empty
+// (https://no-color.org). Threads: the main thread alone.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace strictmx::cli {
+
+// The text without anything that moves the cursor, changes colours or the direction of writing:
+// control characters (also those of U+0080 to U+009F), what is not UTF-8, and the invisible
+// formatting characters become \xNN.
+std::string shown(std::string_view text);
+
+enum class Style { kPlain, kHeading, kGood, kWarning, kBad, kFaint };
+
+// `text` with the codes of `style` around it where colour is used.
+std::string styled(Style style, std::string_view text);
+
+// "strictmx: problem" on stderr; the text may have several lines of our own.
+void print_problem(std::string_view problem);
+
+// Columns as wide as their widest cell, two blanks between; the last one is not filled up.
+class Table {
+ public:
+  struct Cell {
+    std::string text;
+    Style style = Style::kPlain;
+  };
+
+  explicit Table(std::string indent = "") : indent_(std::move(indent)) {}
+  void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
+  std::string text() const;
+
+ private:
+  std::string indent_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+}  // namespace strictmx::cli

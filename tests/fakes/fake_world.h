@@ -1,0 +1,79 @@
+// fake_world.h - the core from Questions down, over a made-up network, store and clock.
+//
+// Use: publish() policies, ask() questions, pending.deliver() to let answers come.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/base/event_loop.h"
+#include "common/base/netstring.h"
+#include "common/mta_sts/policy_cache.h"
+#include "common/mta_sts/policy_fetch.h"
+#include "common/mta_sts/policy_resolver.h"
+#include "common/service/json_answers.h"
+#include "common/service/questions.h"
+#include "common/verdict/verdict_resolver.h"
+#include "plugins/postfix/postfix_format.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_database.h"
+#include "tests/fakes/fake_network.h"
+
+namespace strictmx::fakes {
+
+struct FakeWorld {
+  FakeWorld() {
+    questions.set_default_format("postfix", postfix);
+    questions.add_format("postfix-tlsrpt", postfix_tlsrpt, {"postfix-tlsrpt"});
+    questions.add_format("json", json, {"json"});
+    questions.add_format("route", route, {"route"});
+    questions.reserve_names({"sts", "record"});
+    policies.set_on_change([this](const std::string& domain) { questions.forget(domain); });
+  }
+
+  void publish(const std::string& domain, const std::string& body, const std::string& id = "1") {
+    resolver.set_txt("_mta-sts." + domain, {"v=STSv1; id=" + id + ";"});
+    resolver.set_address("mta-sts." + domain);
+    client.set_policy(domain, body);
+  }
+
+  // The reply without its frame; none while the question waits.
+  std::optional<std::string> ask(std::string_view request) {
+    auto reply = std::make_shared<std::optional<std::string>>();
+    const std::string* ready = questions.find_ready(request, clock.now());
+    if (ready != nullptr) return unframed(*ready);
+    questions.ask(request,
+                  [reply](std::string_view framed) { *reply = std::string(unframed(framed)); });
+    pending.deliver();
+    return *reply;
+  }
+
+  static std::string unframed(std::string_view framed) {
+    const auto frame = base::parse_netstring(framed, service::kMaxReplyBytes + 1000);
+    if (frame.state != base::NetstringState::kComplete || frame.consumed != framed.size()) {
+      return "not one netstring";
+    }
+    return std::string(frame.payload);
+  }
+
+  Pending pending;
+  FakeClock clock;
+  FakeResolver resolver{pending};
+  FakeHttpClient client{pending};
+  FakeDatabase database{pending};
+  std::unique_ptr<base::EventLoop> loop = std::move(base::EventLoop::create()).value();
+  mta_sts::PolicyFetcher fetcher{resolver, client};
+  mta_sts::PolicyCache cache{database, clock, 1000};
+  mta_sts::PolicyResolver policies{cache, resolver, fetcher, clock, {}};
+  verdict::VerdictResolver verdicts{policies};
+  postfix::PostfixFormat postfix{postfix::Attributes::kPlain};
+  postfix::PostfixFormat postfix_tlsrpt{postfix::Attributes::kTlsrpt};
+  service::JsonFormat json;
+  service::RouteFormat route;
+  service::Questions questions{*loop, clock, verdicts, resolver, {}};
+};
+
+}  // namespace strictmx::fakes

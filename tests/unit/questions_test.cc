@@ -1,0 +1,261 @@
+// questions_test.cc - requests and replies of every map, over a made-up network.
+#include "common/service/questions.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/fakes/fake_world.h"
+
+namespace strictmx::service {
+namespace {
+
+using fakes::FakeWorld;
+using std::chrono::hours;
+using std::chrono::seconds;
+
+constexpr const char* kEnforce =
+    "version: STSv1\nmode: enforce\nmx: mx1.Example.com\nmx: *.example.net\nmax_age: 604800\n";
+constexpr const char* kSecure = "OK secure match=mx1.example.com:.example.net servername=hostname";
+
+std::string with_mode(const std::string& mode) {
+  return "version: STSv1\nmode: " + mode + "\nmx: mx1.example.com\nmax_age: 604800\n";
+}
+
+// PEERS 3.2: byte for byte what postfix-tlspol answers.
+TEST(PostfixAnswers, EnforceIsSecure) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  EXPECT_EQ(world.ask("postfix example.com"), kSecure);
+  EXPECT_EQ(world.ask("postfix-tlsrpt example.com"),
+            std::string(kSecure) +
+                " policy_type=sts policy_domain=example.com mx_host_pattern=mx1.example.com "
+                "mx_host_pattern=*.example.net { policy_string = version: STSv1 } "
+                "{ policy_string = mode: enforce } { policy_string = mx: mx1.Example.com } "
+                "{ policy_string = mx: *.example.net } { policy_string = max_age: 604800 }");
+}
+
+TEST(PostfixAnswers, EverythingElseIsNotFound) {
+  FakeWorld world;
+  world.publish("testing.example", with_mode("testing"));
+  world.publish("none.example", with_mode("none"));
+  world.publish("invalid.example", "version: STSv1\n");
+  world.publish("down.example", kEnforce);
+  world.client.fail_policy("down.example", http::HttpError::kConnect);
+  for (const char* key : {"testing.example", "none.example", "invalid.example", "down.example",
+                          "absent.example", ".example.com", "192.0.2.1", "[192.0.2.1]:25", ""}) {
+    SCOPED_TRACE(key);
+    EXPECT_EQ(world.ask(std::string("postfix ") + key), "NOTFOUND ");
+    EXPECT_EQ(world.ask(std::string("postfix-tlsrpt ") + key), "NOTFOUND ");
+  }
+}
+
+TEST(PostfixAnswers, LetterCaseAndFormOfTheKeyDoNotMatter) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  for (const char* key : {"example.com", "EXAMPLE.com", "example.com.", "[example.com]",
+                          "[Example.com]:25", "example.com:587"}) {
+    SCOPED_TRACE(key);
+    EXPECT_EQ(world.ask(std::string("postfix ") + key), kSecure);
+  }
+  EXPECT_EQ(world.client.asked["mta-sts.example.com"], 1);
+}
+
+TEST(PostfixAnswers, ParentsPolicyNeverHolds) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  EXPECT_EQ(world.ask("postfix sub.example.com"), "NOTFOUND ");
+}
+
+// PEERS 3.3: a zone name of postfix-mta-sts-resolver is any map name.
+TEST(PostfixAnswers, AnyZoneNameIsThePlainMap) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  EXPECT_EQ(world.ask("default example.com"), kSecure);
+  EXPECT_EQ(world.ask("my_Zone-1 example.com"), kSecure);
+}
+
+TEST(Questions, BadRequestsArePermanent) {
+  FakeWorld world;
+  for (const std::string request :
+       {"", "postfix", "sts example.com", "record {}", " example.com", "a.b example.com",
+        "\xFF\xFE example.com", "name-that-is-longer-than-32-bytes-x example.com"}) {
+    SCOPED_TRACE(request);
+    const auto reply = world.ask(request);
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_TRUE(reply->starts_with("PERM ")) << *reply;
+    for (const char c : *reply) EXPECT_TRUE(c >= ' ' && c < 0x7f);
+  }
+}
+
+// A policy whose text tries to break out of an attribute.
+TEST(PostfixAnswers, HostileTextStaysInItsAttribute) {
+  FakeWorld world;
+  world.publish("example.com",
+                "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 604800\n"
+                "x-one: } policy_failure=validation-failure { a = b\n"
+                "x-two: plain = text policy_type=none\n"
+                "x-three: {nested}\n");
+  const auto reply = world.ask("postfix-tlsrpt example.com");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->find("x-one"), std::string::npos);
+  EXPECT_EQ(reply->find("x-three"), std::string::npos);
+  EXPECT_NE(reply->find("{ policy_string = x-two: plain = text policy_type=none }"),
+            std::string::npos);
+  // Braces come in pairs, never nested.
+  int depth = 0;
+  for (const char c : *reply) {
+    if (c == '{') {
+      EXPECT_EQ(++depth, 1);
+    } else if (c == '}') {
+      EXPECT_EQ(--depth, 0);
+    }
+  }
+  for (const char* mx : {"mx: mx1.example.com servername=x\n", "mx: a:b.example.com\n",
+                         "mx: {a}.example.com\n", "mx: a=b.example.com\n"}) {
+    SCOPED_TRACE(mx);
+    FakeWorld other;
+    other.publish("example.com",
+                  std::string("version: STSv1\nmode: enforce\nmax_age: 604800\n") + mx);
+    EXPECT_EQ(other.ask("postfix example.com"), "NOTFOUND ");
+  }
+}
+
+// servers/postfix.md 1.1: a reply over 100,000 bytes breaks the lookup.
+TEST(PostfixAnswers, LongPolicyLosesItsOptionalAttributesFirst) {
+  FakeWorld world;
+  std::string body = "version: STSv1\nmode: enforce\nmax_age: 604800\n";
+  for (int i = 0; i < 500; ++i) {
+    body += "mx: " + std::string(60, 'a') + "." + std::string(45, 'b') + std::to_string(1000 + i) +
+            ".example\n";
+  }
+  ASSERT_LT(body.size(), mta_sts::kMaxPolicyBytes);
+  world.publish("example.com", body);
+  const auto reply = world.ask("postfix-tlsrpt example.com");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_LE(reply->size(), kMaxReplyBytes);
+  EXPECT_TRUE(reply->starts_with("OK secure match=aaa"));
+  EXPECT_NE(reply->find("policy_type=sts"), std::string::npos);
+  EXPECT_NE(reply->find(std::to_string(1499) + ".example servername=hostname"), std::string::npos);
+}
+
+TEST(Questions, WaitingQuestionIsAnsweredWhenTheFetchEnds) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  std::string reply;
+  world.questions.ask("postfix example.com",
+                      [&](std::string_view framed) { reply = FakeWorld::unframed(framed); });
+  EXPECT_TRUE(reply.empty());
+  EXPECT_EQ(world.questions.waiting(), 1u);
+  world.pending.deliver();
+  EXPECT_EQ(reply, kSecure);
+  EXPECT_EQ(world.questions.waiting(), 0u);
+}
+
+TEST(Questions, WaitEndsWithTempAndItsReason) {
+  FakeWorld world;
+  world.questions.set_settings({.wait = std::chrono::milliseconds(1)});
+  world.publish("slow.example", kEnforce);
+  std::string reply;
+  world.questions.ask("postfix slow.example", [&](std::string_view framed) {
+    reply = FakeWorld::unframed(framed);
+    world.loop->stop();
+  });
+  world.clock.advance(seconds(1));
+  world.loop->run();
+  EXPECT_TRUE(reply.starts_with("TEMP ")) << reply;
+  EXPECT_NE(reply.find("slow.example"), std::string::npos);
+  // The resolution went on: the next question is answered.
+  world.pending.deliver();
+  EXPECT_EQ(world.ask("postfix slow.example"), kSecure);
+}
+
+TEST(Questions, ReadyReplyFollowsAChangedPolicy) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  EXPECT_EQ(world.ask("postfix example.com"), kSecure);
+  EXPECT_NE(world.questions.find_ready("postfix example.com", world.clock.now()), nullptr);
+  world.publish("example.com", with_mode("none"), "2");
+  world.clock.advance(hours(1));
+  EXPECT_EQ(world.ask("postfix example.com"), kSecure);  // live; the check runs behind it
+  EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+}
+
+TEST(Questions, ReadyReplyEndsWithThePolicy) {
+  FakeWorld world;
+  world.publish("example.com",
+                "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 100\n");
+  EXPECT_TRUE(world.ask("postfix example.com")->starts_with("OK"));
+  world.client.fail_policy("example.com", http::HttpError::kConnect);
+  world.clock.advance(seconds(100));
+  EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+}
+
+TEST(Questions, SkippedDomainsAreNeverLookedUp) {
+  FakeWorld world;
+  world.questions.set_settings({.skip_domains = {"corp.example"}});
+  world.publish("corp.example", kEnforce);
+  world.publish("notcorp.example", kEnforce);
+  EXPECT_EQ(world.ask("postfix corp.example"), "NOTFOUND ");
+  EXPECT_EQ(world.ask("postfix mail.corp.example"), "NOTFOUND ");
+  EXPECT_EQ(world.resolver.asked["_mta-sts.corp.example"], 0);
+  EXPECT_EQ(world.ask("postfix notcorp.example"), kSecure);
+}
+
+TEST(JsonAnswers, TellTheVerdict) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  EXPECT_EQ(world.ask("json example.com"),
+            "OK {\"version\":1,\"domain\":\"example.com\",\"policy\":\"sts\",\"mode\":\"enforce\","
+            "\"id\":\"1\",\"mx\":[\"mx1.example.com\",\"*.example.net\"],\"max_age\":604800,"
+            "\"fetched\":\"2026-01-15T12:00:00Z\",\"expires\":\"2026-01-22T12:00:00Z\","
+            "\"source\":\"network\"}");
+  const auto failed = world.ask("json absent.example");
+  EXPECT_EQ(failed,
+            "OK {\"version\":1,\"domain\":\"absent.example\",\"policy\":\"none\",\"mode\":\"none\","
+            "\"source\":\"cache\"}");
+}
+
+TEST(JsonAnswers, TellTheFailure) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  world.client.fail_policy("example.com", http::HttpError::kCertificate);
+  const auto reply = world.ask("json example.com");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_NE(reply->find("\"result-type\":\"sts-webpki-invalid\""), std::string::npos) << *reply;
+}
+
+TEST(RouteAnswers, JudgeEachMxHost) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  dns::DnsAnswer<dns::MxRecord> mx;
+  mx.records = {{10, "mx1.example.com"}, {20, "a.example.net"}, {30, "evil.example.org"}};
+  world.resolver.mx_records.insert_or_assign("example.com", mx);
+  const auto reply = world.ask("route example.com");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_NE(reply->find("{\"host\":\"mx1.example.com\",\"preference\":10,\"allowed\":true"),
+            std::string::npos);
+  EXPECT_NE(reply->find("{\"host\":\"a.example.net\",\"preference\":20,\"allowed\":true"),
+            std::string::npos);
+  EXPECT_NE(reply->find("{\"host\":\"evil.example.org\",\"preference\":30,\"allowed\":false"),
+            std::string::npos);
+}
+
+TEST(RouteAnswers, KnowImplicitNullAndBracketedHosts) {
+  FakeWorld world;
+  EXPECT_NE(world.ask("route a.example")->find("\"implicit_mx\":true"), std::string::npos);
+  dns::DnsAnswer<dns::MxRecord> null_mx;
+  null_mx.records = {{0, ""}};
+  world.resolver.mx_records.insert_or_assign("b.example", null_mx);
+  EXPECT_NE(world.ask("route b.example")->find("\"null_mx\":true"), std::string::npos);
+  const auto bracketed = world.ask("route [relay.example]:587");
+  EXPECT_NE(bracketed->find("\"host\":\"relay.example\""), std::string::npos);
+  EXPECT_EQ(world.resolver.asked["relay.example"], 0);
+  world.resolver.mx_records.insert_or_assign("c.example",
+                                             base::fail(dns::DnsError::kServerFailure, "SERVFAIL"));
+  EXPECT_NE(world.ask("route c.example")->find("\"mx_error\":\"DNS: SERVFAIL\""),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace strictmx::service
