@@ -45,8 +45,8 @@ bool is_past(SteadyTime deadline) { return std::chrono::steady_clock::now() >= d
 
 // Rounded up, so that a wait does not end just before the deadline.
 int poll_milliseconds(SteadyTime deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline -
-                                                                 std::chrono::steady_clock::now());
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   return static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, 1 << 30));
 }
 
@@ -66,9 +66,8 @@ Failure<ClientError> connect_failure(const std::string& address, int error) {
                  std::strerror(error));
 }
 
-Result<UniqueDescriptor, ClientError> connect_to(const std::string& address,
-                                                 const sockaddr* target, socklen_t size,
-                                                 SteadyTime deadline) {
+Result<UniqueDescriptor, ClientError> connect_to(const std::string& address, const sockaddr* target,
+                                                 socklen_t size, SteadyTime deadline) {
   UniqueDescriptor descriptor(
       socket(target->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!descriptor) return connect_failure(address, errno);
@@ -105,8 +104,7 @@ Result<UniqueDescriptor, ClientError> connect_unix(const std::string& address,
   return connect_to(address, reinterpret_cast<const sockaddr*>(&target), sizeof target, deadline);
 }
 
-Result<UniqueDescriptor, ClientError> connect_tcp(const std::string& address,
-                                                  SteadyTime deadline) {
+Result<UniqueDescriptor, ClientError> connect_tcp(const std::string& address, SteadyTime deadline) {
   const std::size_t colon = address.rfind(':');
   const auto no_address = [&address] {
     return failure(ClientError::kUnreachable, address,
@@ -210,8 +208,8 @@ Result<Answer, ClientError> read_answer(const std::string& address, std::string_
   const std::size_t space = std::min(reply.find(' '), reply.size());
   const std::string_view word = reply.substr(0, space);
   std::string text(reply.substr(std::min(space + 1, reply.size())));
-  for (const AnswerStatus status : {AnswerStatus::kOk, AnswerStatus::kNotFound,
-                                    AnswerStatus::kTemp, AnswerStatus::kPerm}) {
+  for (const AnswerStatus status :
+       {AnswerStatus::kOk, AnswerStatus::kNotFound, AnswerStatus::kTemp, AnswerStatus::kPerm}) {
     if (word == answer_status_name(status)) return Answer{status, std::move(text)};
   }
   if (word == "TIMEOUT") return Answer{AnswerStatus::kTemp, std::move(text)};

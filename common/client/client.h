@@ -70,7 +70,7 @@ base::Result<Answer, ClientError> ask(const std::string& address, std::string_vi
                                       std::string_view key, Timeout timeout);
 
 // `address` is "unix:/PATH"; there is no control socket on TCP.
-base::Result<std::string, ClientError> control(const std::string& address,
-                                               std::string_view request, Timeout timeout);
+base::Result<std::string, ClientError> control(const std::string& address, std::string_view request,
+                                               Timeout timeout);
 
 }  // namespace strictmx::client
