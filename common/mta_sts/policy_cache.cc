@@ -91,9 +91,7 @@ void PolicyCache::load(std::function<void(Outcome<StoreError>)> on_done) {
           entries_.reserve(loaded->rows.size());
           for (PolicyRow& row : loaded->rows) {
             Entry& entry = entries_[std::move(row.domain)];
-            if (entry.policy == nullptr) {
-              entry.policy = std::make_unique<CachedPolicy>(std::move(row.policy));
-            }
+            if (entry.policy == nullptr) set_policy(entry, std::move(row.policy));
           }
           is_store_larger_ = static_cast<std::size_t>(loaded->total) > loaded->rows.size();
         }
@@ -108,11 +106,39 @@ Entry* PolicyCache::find(std::string_view domain) {
 
 Entry& PolicyCache::make(std::string_view domain) {
   if (Entry* found = find(domain)) return *found;
-  if (entries_.size() >= max_entries_) make_room();
+  make_room();
   return entries_[std::string(domain)];
 }
 
+void PolicyCache::set_policy(Entry& entry, CachedPolicy policy) {
+  if (entry.policy != nullptr) body_bytes_ -= entry.policy->body.size();
+  policy.body.shrink_to_fit();
+  body_bytes_ += policy.body.size();
+  entry.policy = std::make_unique<CachedPolicy>(std::move(policy));
+}
+
+void PolicyCache::drop_policy(Entry& entry) {
+  if (entry.policy == nullptr) return;
+  body_bytes_ -= entry.policy->body.size();
+  entry.policy.reset();
+}
+
+PolicyCache::Map::iterator PolicyCache::erase(Map::iterator at) {
+  drop_policy(at->second);
+  return entries_.erase(at);
+}
+
 void PolicyCache::make_room() {
+  // More than one may have to go for a large policy; the rest goes with the next entries.
+  constexpr int kMostAtOnce = 16;
+  for (int i = 0; i < kMostAtOnce; ++i) {
+    const bool is_full = entries_.size() >= max_entries_ ||
+                         body_bytes_ > max_entries_ * kMeanPolicyBytes;
+    if (!is_full || !evict_one()) return;
+  }
+}
+
+bool PolicyCache::evict_one() {
   // Walks on from where the last eviction ended, so that every entry gets its turn.
   const std::size_t buckets = entries_.bucket_count();
   const std::string* victim = nullptr;
@@ -137,16 +163,16 @@ void PolicyCache::make_room() {
       victim_entry = &at->second;
     }
   }
-  if (victim == nullptr) return;  // all under way; the number of jobs bounds this
+  if (victim == nullptr) return false;  // all under way; the number of jobs bounds this
   if (victim_entry->policy != nullptr) is_store_larger_ = true;
   ++evictions_;
-  entries_.erase(entries_.find(*victim));
+  erase(entries_.find(*victim));
+  return true;
 }
 
 void PolicyCache::put(const std::string& domain, CachedPolicy policy) {
   Entry& entry = make(domain);
-  policy.body.shrink_to_fit();
-  entry.policy = std::make_unique<CachedPolicy>(std::move(policy));
+  set_policy(entry, std::move(policy));
   save(domain, *entry.policy);
 }
 
@@ -239,9 +265,7 @@ void PolicyCache::load_one(const std::string& domain, std::function<void(bool)> 
         const bool is_found = row->has_value();
         if (is_found) {
           Entry& entry = make(domain);
-          if (entry.policy == nullptr) {
-            entry.policy = std::make_unique<CachedPolicy>(std::move((*row)->policy));
-          }
+          if (entry.policy == nullptr) set_policy(entry, std::move((*row)->policy));
         }
         on_done(is_found);
       });
@@ -289,10 +313,10 @@ void PolicyCache::forget(const std::string& domain,
                          std::function<void(Outcome<StoreError>)> on_done) {
   Entry* entry = find(domain);
   if (entry != nullptr) {
-    entry->policy.reset();
+    drop_policy(*entry);
     entry->trouble.reset();
     entry->checked_until = {};
-    if (!entry->has_job) entries_.erase(domain);
+    if (!entry->has_job) erase(entries_.find(domain));
   }
   unsaved_.erase(domain);
   database_.submit(
@@ -306,10 +330,10 @@ void PolicyCache::forget(const std::string& domain,
 void PolicyCache::forget_all(std::function<void(Outcome<StoreError>)> on_done) {
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
-    entry.policy.reset();
+    drop_policy(entry);
     entry.trouble.reset();
     entry.checked_until = {};
-    at = entry.has_job ? std::next(at) : entries_.erase(at);
+    at = entry.has_job ? std::next(at) : erase(at);
   }
   unsaved_.clear();
   database_.submit(
@@ -326,7 +350,7 @@ void PolicyCache::sweep(std::int32_t since_day) {
                                 entry.policy->last_used_day < since_day;
     const bool is_stale_absence = entry.policy == nullptr && entry.checked_until < now &&
                                   (entry.trouble == nullptr || entry.trouble->retry_at < now);
-    at = !entry.has_job && (is_idle_policy || is_stale_absence) ? entries_.erase(at) : std::next(at);
+    at = !entry.has_job && (is_idle_policy || is_stale_absence) ? erase(at) : std::next(at);
   }
   const std::int64_t now_seconds = to_seconds(now);
   database_.submit(

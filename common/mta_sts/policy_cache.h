@@ -34,6 +34,10 @@ namespace strictmx::mta_sts {
 // fetch those policies again.
 inline constexpr std::size_t kMaxUnsaved = 100000;
 
+// Policy texts in memory may have this size on the average. Usual ones have 100 bytes; somebody who
+// serves many of 64 KiB pushes out others' as if they were more domains.
+inline constexpr std::size_t kMeanPolicyBytes = 1024;
+
 struct CachedPolicy {
   std::string id;    // of the TXT record it was fetched under
   std::string body;  // Policy::lines joined by LF
@@ -128,11 +132,16 @@ class PolicyCache {
   void save(const std::string& domain, const CachedPolicy& policy);
   void on_saved(const std::string& domain, const base::Outcome<store::StoreError>& result);
   void make_room();
+  bool evict_one();
+  void set_policy(Entry& entry, CachedPolicy policy);
+  void drop_policy(Entry& entry);
+  Map::iterator erase(Map::iterator at);
 
   store::Database& database_;
   const base::Clock& clock_;
   std::size_t max_entries_;
   Map entries_;
+  std::size_t body_bytes_ = 0;  // of all policies in entries_
   std::unordered_set<std::string> unsaved_;
   bool is_store_failing_ = false;
   bool is_store_larger_ = true;  // the store may hold policies that memory does not

@@ -175,16 +175,26 @@ void Questions::answer_with_mx(Format& format, const QuestionKey& key,
 }
 
 void Questions::keep_ready(const Format& format, const std::string& domain, Ready ready) {
-  if (ready_.size() >= settings_.max_ready) {
-    // What is ready can be made again from the policy cache; anything may go.
+  drop(format.canonical_map + " " + domain);
+  // What is ready can be made again from the policy cache: anything may go.
+  while (!ready_.empty() && (ready_.size() >= settings_.max_ready ||
+                             ready_bytes_ > settings_.max_ready * kMeanReadyBytes)) {
     ++ready_dropped_;
     do {
       drop_cursor_ = (drop_cursor_ + 1) % ready_.bucket_count();
     } while (ready_.bucket_size(drop_cursor_) == 0);
-    ready_.erase(ready_.find(ready_.begin(drop_cursor_)->first));
+    drop(ready_.begin(drop_cursor_)->first);
   }
   ready.framed.shrink_to_fit();
-  ready_.insert_or_assign(format.canonical_map + " " + domain, std::move(ready));
+  ready_bytes_ += ready.framed.size();
+  ready_.emplace(format.canonical_map + " " + domain, std::move(ready));
+}
+
+void Questions::drop(const std::string& request) {
+  const auto found = ready_.find(request);
+  if (found == ready_.end()) return;
+  ready_bytes_ -= found->second.framed.size();
+  ready_.erase(found);
 }
 
 std::uint64_t Questions::start_wait(Format& format, const std::string& domain,
@@ -228,14 +238,21 @@ void Questions::on_deadline() {
 }
 
 void Questions::forget(const std::string& domain) {
-  for (const auto& format : formats_) ready_.erase(format->canonical_map + " " + domain);
+  for (const auto& format : formats_) drop(format->canonical_map + " " + domain);
 }
 
-void Questions::forget_all() { ready_.clear(); }
+void Questions::forget_all() {
+  ready_.clear();
+  ready_bytes_ = 0;
+}
 
 void Questions::sweep() {
   const WallTime now = clock_.now();
-  std::erase_if(ready_, [now](const auto& item) { return item.second.valid_until <= now; });
+  std::erase_if(ready_, [this, now](const auto& item) {
+    if (item.second.valid_until > now) return false;
+    ready_bytes_ -= item.second.framed.size();
+    return true;
+  });
 }
 
 void Questions::write_metrics(MetricsText& out) const {

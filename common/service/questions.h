@@ -35,6 +35,8 @@ namespace strictmx::service {
 inline constexpr std::size_t kMaxRequestBytes = 10000;  // what Postfix sends at most
 inline constexpr std::size_t kMaxWaiting = 20000;       // about 10 MB of waiting questions
 inline constexpr std::size_t kMaxMapNameBytes = 32;
+// Replies kept ready may have this size on the average; a policy of 64 KiB makes one of 100,000.
+inline constexpr std::size_t kMeanReadyBytes = 512;
 
 struct QuestionSettings {
   std::chrono::milliseconds wait{20000};   // answer.wait
@@ -113,6 +115,7 @@ class Questions {
               const Reply& reply);
   void answer_with_mx(Format& format, const QuestionKey& key, const verdict::Verdict& verdict,
                       const Reply& reply);
+  void drop(const std::string& request);
   void keep_ready(const Format& format, const std::string& domain, Ready ready);
   // Makes the callback that ends a wait: the first of it and the deadline replies.
   std::uint64_t start_wait(Format& format, const std::string& domain, const Reply& reply);
@@ -132,6 +135,7 @@ class Questions {
   std::map<std::uint64_t, Waiting> waiting_;  // numbers grow, so the oldest comes first
   std::uint64_t next_number_ = 1;
   base::Timer deadline_;
+  std::size_t ready_bytes_ = 0;  // of the replies
   std::size_t drop_cursor_ = 0;  // bucket of ready_ that lost an entry last
   std::uint64_t ready_hits_ = 0;
   std::uint64_t ready_dropped_ = 0;   // max_ready was reached

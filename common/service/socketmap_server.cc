@@ -89,7 +89,7 @@ class SocketmapServer::Connection {
     const base::WallTime now = server_.clock_.now();
     std::size_t used = 0;
     std::int64_t count = 0;
-    while (slots_.size() < kMaxPipelined) {
+    while (slots_.size() < kMaxPipelined && slot_bytes_ <= kMaxPendingReply) {
       const auto frame = base::parse_netstring(input.substr(used), kMaxRequestBytes);
       if (frame.state == base::NetstringState::kIncomplete) break;
       if (frame.state != base::NetstringState::kComplete) {
@@ -122,6 +122,7 @@ class SocketmapServer::Connection {
       if (!*alive) return;
       slot->framed = framed;
       slot->is_ready = true;
+      slot_bytes_ += framed.size();
       if (!is_asking_) on_slot_ready();
     });
     is_asking_ = false;
@@ -131,6 +132,7 @@ class SocketmapServer::Connection {
   void take_ready_slots() {
     while (!slots_.empty() && slots_.front().is_ready) {
       server_.batch_ += slots_.front().framed;
+      slot_bytes_ -= slots_.front().framed.size();
       slots_.pop_front();
     }
   }
@@ -189,7 +191,8 @@ class SocketmapServer::Connection {
   // A client that does not take its replies, or has too many questions under way, is not read.
   void set_reading() {
     if (is_closed_) return;
-    const bool is_full = unsent_.size() > kMaxPendingReply || slots_.size() >= kMaxPipelined;
+    const bool is_full =
+        unsent_.size() + slot_bytes_ > kMaxPendingReply || slots_.size() >= kMaxPipelined;
     if (is_full != is_reading_) return;
     is_reading_ = !is_full;
     if (is_full) {
@@ -213,6 +216,7 @@ class SocketmapServer::Connection {
   std::string partial_;               // read and not yet served
   std::string unsent_;
   std::deque<Slot> slots_;  // questions under way and replies behind them, in order
+  std::size_t slot_bytes_ = 0;  // of replies in slots_
   bool is_asking_ = false;
   bool is_broken_ = false;
   bool is_reading_ = true;
