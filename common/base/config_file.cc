@@ -81,8 +81,8 @@ Result<std::string, ConfigError> read_config(const std::string& path) {
     return fail(ConfigError::kUnsafe,
                 path + ": belongs to another user; make root or this user its owner (chown)");
   }
-  const bool group_writes = (status.st_mode & S_IWGRP) != 0 && status.st_gid != 0 &&
-                            status.st_gid != getegid();
+  const bool group_writes =
+      (status.st_mode & S_IWGRP) != 0 && status.st_gid != 0 && status.st_gid != getegid();
   if ((status.st_mode & S_IWOTH) != 0 || group_writes) {
     return fail(ConfigError::kUnsafe, path + ": others may write it; chmod go-w it");
   }
@@ -129,8 +129,8 @@ Result<ListenerSetting, ConfigError> read_listener(const toml::node& node) {
     return fail(ConfigError::kValue, "an address is \"HOST:PORT\", \"unix:PATH\" or a table");
   }
   const bool is_unix = setting.address.starts_with("unix:/");
-  const bool is_tcp = !setting.address.starts_with("unix:") &&
-                      setting.address.find(':') != std::string::npos;
+  const bool is_tcp =
+      !setting.address.starts_with("unix:") && setting.address.find(':') != std::string::npos;
   if (!setting.address.empty() && !is_unix && !is_tcp) {
     return fail(ConfigError::kValue, "an address is \"HOST:PORT\" or \"unix:/PATH\"");
   }
@@ -151,8 +151,9 @@ class ConfigReader {
       auto parsed = toml::parse("x = " + with_folders(key.default_value, run, state));
       if (!parsed) std::abort();  // a mistake in our own table
       auto stored = store(key, *parsed.table().get("x"));
-      if (!stored.ok()) return fail(stored.error().code, std::string(key.name) + ": default: " +
-                                                             stored.error().detail);
+      if (!stored.ok())
+        return fail(stored.error().code,
+                    std::string(key.name) + ": default: " + stored.error().detail);
     }
     return done();
   }
@@ -202,7 +203,8 @@ class ConfigReader {
       value = plain.get("x");
     }
     auto stored = store(*key, *value);
-    if (!stored.ok()) return fail(stored.error().code, "--set " + name + ": " + stored.error().detail);
+    if (!stored.ok())
+      return fail(stored.error().code, "--set " + name + ": " + stored.error().detail);
     return done();
   }
 
@@ -219,7 +221,8 @@ class ConfigReader {
     const auto line = node.source().begin.line;
     const ConfigKey* key = find(name);
     if (key == nullptr) {
-      return fail(ConfigError::kUnknownKey, fmt::format("{}:{}: {}: no such key", path, line, name));
+      return fail(ConfigError::kUnknownKey,
+                  fmt::format("{}:{}: {}: no such key", path, line, name));
     }
     auto stored = store(*key, node);
     if (!stored.ok()) {
@@ -345,7 +348,8 @@ std::string state_folder() {
 
 std::string sample_config(std::span<const ConfigKey> keys) {
   std::string out =
-      "# strictmx.toml - configuration of strictmx. Every key is optional; the values below are the\n"
+      "# strictmx.toml - configuration of strictmx. Every key is optional; the values below are "
+      "the\n"
       "# defaults of a daemon started as root. See strictmx.toml(5).\n";
   std::string section;
   for (const ConfigKey& key : keys) {

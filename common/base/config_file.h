@@ -27,7 +27,7 @@ enum class ConfigType { kText, kTextList, kInteger, kSeconds, kListener, kListen
 
 // A row of the table; the parser, --help, the sample file and the man page read it.
 struct ConfigKey {
-  std::string_view name;           // "section.key", or "key" at the top level
+  std::string_view name;  // "section.key", or "key" at the top level
   ConfigType type;
   std::string_view default_value;  // TOML; @RUN@ and @STATE@ stand for run_folder(), state_folder()
   std::string_view help;
@@ -45,11 +45,11 @@ struct ListenerSetting {
 };
 
 enum class ConfigError {
-  kUnreadable,   // missing or not permitted
-  kUnsafe,       // others may write it
-  kSyntax,       // not TOML
+  kUnreadable,  // missing or not permitted
+  kUnsafe,      // others may write it
+  kSyntax,      // not TOML
   kUnknownKey,
-  kValue,        // wrong type, out of range, not one of the choices
+  kValue,  // wrong type, out of range, not one of the choices
 };
 
 class Config {

@@ -47,8 +47,7 @@ Result<std::string, NameError> to_a_labels(std::string_view text) {
   if (text.size() > 4 * kMaxNameBytes) return fail(NameError::kTooLong, "name is too long");
   char* output = nullptr;
   const std::string input(text);
-  const int code =
-      idn2_to_ascii_8z(input.c_str(), &output, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+  const int code = idn2_to_ascii_8z(input.c_str(), &output, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
   const std::unique_ptr<char, void (*)(void*)> owned(output, idn2_free);
   if (code != IDN2_OK) {
     return fail(NameError::kIdn, std::string("not a valid IDN: ") + idn2_strerror(code));
@@ -72,8 +71,8 @@ bool is_rfc5321_domain(std::string_view name) {
 
 Result<DomainName, NameError> DomainName::parse(std::string_view text) {
   if (text.find('\0') != text.npos) return fail(NameError::kCharacter, "NUL in the name");
-  const bool is_ascii =
-      std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
+  const bool is_ascii = std::all_of(text.begin(), text.end(),
+                                    [](char c) { return static_cast<signed char>(c) >= 0; });
   std::string name;
   if (is_ascii) {
     name = ascii_lower(text);

@@ -59,10 +59,10 @@ void Timer::fire(int, short, void* self) noexcept {
 
 Watch::Watch(EventLoop& loop, int descriptor, Ready ready, std::function<void()> on_ready)
     : on_ready_(std::move(on_ready)),
-      event_(checked(event_new(loop.native(), descriptor,
-                               static_cast<short>(ready == Ready::kRead ? EV_READ | EV_PERSIST
-                                                                        : EV_WRITE | EV_PERSIST),
-                               &Watch::fire, this))) {
+      event_(checked(event_new(
+          loop.native(), descriptor,
+          static_cast<short>(ready == Ready::kRead ? EV_READ | EV_PERSIST : EV_WRITE | EV_PERSIST),
+          &Watch::fire, this))) {
   start();
 }
 Watch::~Watch() = default;

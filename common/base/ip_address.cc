@@ -2,6 +2,7 @@
 #include "common/base/ip_address.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,7 +11,8 @@ namespace strictmx::base {
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN];
-  if (text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos) return std::nullopt;
+  if (text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos)
+    return std::nullopt;
   std::memcpy(buffer, text.data(), text.size());
   buffer[text.size()] = '\0';
   IpAddress address;
@@ -32,6 +34,26 @@ std::string IpAddress::text() const {
   char buffer[INET6_ADDRSTRLEN] = "";
   inet_ntop(is_ipv6_ ? AF_INET6 : AF_INET, bytes_.data(), buffer, sizeof buffer);
   return buffer;
+}
+
+SocketAddress IpAddress::socket_address(std::uint16_t port) const {
+  SocketAddress address;
+  if (is_ipv6_) {
+    sockaddr_in6 ipv6{};
+    ipv6.sin6_family = AF_INET6;
+    ipv6.sin6_port = htons(port);
+    std::memcpy(&ipv6.sin6_addr, bytes_.data(), sizeof ipv6.sin6_addr);
+    std::memcpy(&address.storage, &ipv6, sizeof ipv6);
+    address.length = sizeof ipv6;
+  } else {
+    sockaddr_in ipv4{};
+    ipv4.sin_family = AF_INET;
+    ipv4.sin_port = htons(port);
+    std::memcpy(&ipv4.sin_addr, bytes_.data(), sizeof ipv4.sin_addr);
+    std::memcpy(&address.storage, &ipv4, sizeof ipv4);
+    address.length = sizeof ipv4;
+  }
+  return address;
 }
 
 }  // namespace strictmx::base

@@ -4,6 +4,8 @@
 // Threads: a value. Errors: parse() gives no value for anything but one plain address.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -13,6 +15,13 @@
 
 namespace strictmx::base {
 
+// As connect() takes it.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
 class IpAddress {
  public:
   static std::optional<IpAddress> parse(std::string_view text);
@@ -21,6 +30,7 @@ class IpAddress {
 
   bool is_ipv6() const { return is_ipv6_; }
   std::string text() const;
+  SocketAddress socket_address(std::uint16_t port) const;
   bool operator==(const IpAddress&) const = default;
 
  private:

@@ -1,4 +1,5 @@
-// netstring.h - netstrings, the framing of socketmap and of the control socket: `<length>:<bytes>,`.
+// netstring.h - netstrings, the framing of socketmap and of the control socket:
+// `<length>:<bytes>,`.
 //
 // Use: parse_netstring() on what has been read so far; consume `consumed` bytes when complete.
 // Threads: pure functions. Units: bytes.

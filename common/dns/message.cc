@@ -104,8 +104,9 @@ std::optional<Message> read_message(std::span<const std::uint8_t> bytes, RecordT
     }
   }
   if (message.ttl == std::numeric_limits<std::uint32_t>::max()) message.ttl = 0;
-  std::stable_sort(message.mx.begin(), message.mx.end(),
-                   [](const MxRecord& a, const MxRecord& b) { return a.preference < b.preference; });
+  std::stable_sort(message.mx.begin(), message.mx.end(), [](const MxRecord& a, const MxRecord& b) {
+    return a.preference < b.preference;
+  });
   return message;
 }
 

@@ -31,10 +31,10 @@ const char* dns_error_name(DnsError error);
 
 template <class R>
 struct DnsAnswer {
-  std::vector<R> records;        // empty: the name or the type does not exist
-  std::chrono::seconds ttl{0};   // of the records (the least), or of their absence (RFC 2308 §5)
-  bool name_exists = true;       // false: NXDOMAIN
-  bool is_secure = false;        // DNSSEC validated
+  std::vector<R> records;       // empty: the name or the type does not exist
+  std::chrono::seconds ttl{0};  // of the records (the least), or of their absence (RFC 2308 §5)
+  bool name_exists = true;      // false: NXDOMAIN
+  bool is_secure = false;       // DNSSEC validated
 };
 
 struct MxRecord {

@@ -29,7 +29,7 @@ namespace {
 using base::fail;
 
 constexpr int kClassIn = 1;
-constexpr int kNoError = 0;   // rcodes, RFC 1035 §4.1.1
+constexpr int kNoError = 0;  // rcodes, RFC 1035 §4.1.1
 constexpr int kNxDomain = 3;
 constexpr const char* kResolvConf = "/etc/resolv.conf";
 constexpr const char* kAbsent = "absent";
@@ -47,12 +47,12 @@ constexpr std::pair<const char*, const char*> kOptions[] = {
     {"infra-keep-probing:", "yes"},       // a dead forwarder must not stay dead for 15 minutes
     {"outgoing-range:", "1024"},          // more wait in line inside libunbound
     {"num-queries-per-thread:", "4096"},  // above kMaxOpenQuestions: we do the queueing
-    {"msg-cache-size:", "512k"},          {"msg-cache-slabs:", "1"},
-    {"rrset-cache-size:", "1m"},          {"rrset-cache-slabs:", "1"},
-    {"key-cache-size:", "256k"},          {"key-cache-slabs:", "1"},
-    {"neg-cache-size:", "128k"},          {"infra-cache-slabs:", "1"},
-    {"infra-cache-numhosts:", "2000"},    {"cache-max-ttl:", "3600"},
-    {"cache-max-negative-ttl:", "3600"},  {"edns-buffer-size:", "1232"},
+    {"msg-cache-size:", "512k"},         {"msg-cache-slabs:", "1"},
+    {"rrset-cache-size:", "1m"},         {"rrset-cache-slabs:", "1"},
+    {"key-cache-size:", "256k"},         {"key-cache-slabs:", "1"},
+    {"neg-cache-size:", "128k"},         {"infra-cache-slabs:", "1"},
+    {"infra-cache-numhosts:", "2000"},   {"cache-max-ttl:", "3600"},
+    {"cache-max-negative-ttl:", "3600"}, {"edns-buffer-size:", "1232"},
 };
 
 struct ContextFree {
@@ -188,8 +188,8 @@ class UnboundResolver::Core {
       const int code = ub_ctx_set_option(handle, option, value);
       if (code != 0) return setting_failure(option, code);
     }
-    int code = ub_ctx_set_option(handle, "module-config:",
-                                 validates ? "validator iterator" : "iterator");
+    int code =
+        ub_ctx_set_option(handle, "module-config:", validates ? "validator iterator" : "iterator");
     if (code != 0) return setting_failure("module-config", code);
     if (validates) {
       code = ub_ctx_add_ta_file(handle, settings_.trust_anchor_file.c_str());
@@ -262,7 +262,8 @@ class UnboundResolver::Core {
 
   void drop_old_contexts_soon() {
     loop_.post([this, alive = is_alive_] {
-      if (*alive) std::erase_if(old_contexts_, [](const auto& old) { return old.use_count() == 1; });
+      if (*alive)
+        std::erase_if(old_contexts_, [](const auto& old) { return old.use_count() == 1; });
     });
   }
 
@@ -285,9 +286,8 @@ class UnboundResolver::Core {
     if (validating_ == nullptr) return;
     const std::string zone = anchor_zone(settings_.trust_anchor_file);
     auto question = std::make_unique<Question>(
-        *this, zone, RecordType::kSoa, [this, zone](const WireResult& result) {
-          end_self_test(zone, result);
-        });
+        *this, zone, RecordType::kSoa,
+        [this, zone](const WireResult& result) { end_self_test(zone, result); });
     question->context = validating_;
     send(std::move(question), kSelfTestTimeout);
   }
@@ -296,7 +296,8 @@ class UnboundResolver::Core {
     const bool works = result.ok() && result.value().is_secure;
     if (!works) {
       base::log_warning(
-          "DNSSEC is not validated: the name servers give no validatable answer; it is tested again",
+          "DNSSEC is not validated: the name servers give no validatable answer; it is tested "
+          "again",
           {{"zone", zone},
            {"reason", result.ok() ? "the answer is not signed" : result.error().detail}});
       retest_.start(kRetestAfter);
@@ -321,10 +322,9 @@ class UnboundResolver::Core {
     question->deadline.start(timeout);
     bool is_finished = false;
     question->finished_in_send = &is_finished;
-    const int code =
-        ub_resolve_event(question->context->handle.get(), question->name.c_str(),
-                         static_cast<int>(question->type), kClassIn, question, &on_answer,
-                         &question->id);
+    const int code = ub_resolve_event(question->context->handle.get(), question->name.c_str(),
+                                      static_cast<int>(question->type), kClassIn, question,
+                                      &on_answer, &question->id);
     if (is_finished) return;
     question->finished_in_send = nullptr;
     if (code != 0) finish_open(question, fail(DnsError::kServerFailure, ub_strerror(code)));
@@ -335,9 +335,9 @@ class UnboundResolver::Core {
     auto* question = static_cast<Question*>(data);
     if (!*question->core.is_alive_) return;
     base::guarded("DNS answer", [&] {
-      WireResult result =
-          read(question->type, rcode, {static_cast<const std::uint8_t*>(packet), size(packet, length)},
-               security, why_bogus);
+      WireResult result = read(question->type, rcode,
+                               {static_cast<const std::uint8_t*>(packet), size(packet, length)},
+                               security, why_bogus);
       question->core.finish_open(question, std::move(result));
     });
   }
@@ -469,8 +469,7 @@ void UnboundResolver::mx(const std::string& name, DnsCallback<MxRecord> callback
   });
 }
 
-void UnboundResolver::addresses(const std::string& name,
-                                DnsCallback<base::IpAddress> callback) {
+void UnboundResolver::addresses(const std::string& name, DnsCallback<base::IpAddress> callback) {
   // Both families at once; the second to come calls back.
   struct Both {
     std::optional<DnsResult<base::IpAddress>> first;
@@ -485,9 +484,14 @@ void UnboundResolver::addresses(const std::string& name,
       return;
     }
     auto& other = *both->first;
-    if (!one.ok() && !other.ok()) return both->callback(std::move(one));
-    if (!one.ok()) return both->callback(std::move(other));
-    if (!other.ok()) return both->callback(std::move(one));
+    // A failure beside an empty answer is a failure: the addresses may be what did not come.
+    const auto has_records = [](const auto& result) {
+      return result.ok() && !result.value().records.empty();
+    };
+    if (!one.ok() || !other.ok()) {
+      const bool takes_one = has_records(one) || (!one.ok() && !has_records(other));
+      return both->callback(std::move(takes_one ? one : other));
+    }
     auto& merged = one.value();
     merged.ttl = std::min(merged.ttl, other.value().ttl);
     merged.is_secure = merged.is_secure && other.value().is_secure;

@@ -18,8 +18,8 @@
 
 namespace strictmx::mta_sts {
 
-inline constexpr std::size_t kMaxPolicyBytes = 64 * 1024;                  // §3.3, suggested
-inline constexpr std::chrono::seconds kMaxMaxAge{31557600};                // §3.2
+inline constexpr std::size_t kMaxPolicyBytes = 64 * 1024;    // §3.3, suggested
+inline constexpr std::chrono::seconds kMaxMaxAge{31557600};  // §3.2
 inline constexpr std::size_t kMaxMxPatterns = 512;  // an answer of 100,000 bytes must hold them
 inline constexpr std::size_t kMaxPolicyLines = 2048;
 

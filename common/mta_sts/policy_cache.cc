@@ -76,16 +76,16 @@ void PolicyCache::load(std::function<void(Outcome<StoreError>)> on_done) {
         if (!counted.ok()) return counted;
         loaded->rows.reserve(static_cast<std::size_t>(std::min(limit, loaded->total)));
         // Only a full table needs the sort.
-        const char* sql = loaded->total <= limit
-                              ? STRICTMX_SELECT_POLICY "LIMIT ?1"
-                              : STRICTMX_SELECT_POLICY "ORDER BY last_used DESC LIMIT ?1";
+        const char* sql = loaded->total <= limit ? STRICTMX_SELECT_POLICY "LIMIT ?1"
+                                                 : STRICTMX_SELECT_POLICY
+                              "ORDER BY last_used DESC LIMIT ?1";
         return transaction.query(sql, {limit}, [&](const Row& row) {
           auto read = read_row(row);
           if (read.has_value()) loaded->rows.push_back(std::move(*read));
         });
       },
-      [this, alive = is_alive_, loaded, on_done = std::move(on_done)](
-          const Outcome<StoreError>& result) {
+      [this, alive = is_alive_, loaded,
+       on_done = std::move(on_done)](const Outcome<StoreError>& result) {
         if (!*alive) return;
         if (result.ok()) {
           entries_.reserve(loaded->rows.size());
@@ -132,8 +132,8 @@ void PolicyCache::make_room() {
   // More than one may have to go for a large policy; the rest goes with the next entries.
   constexpr int kMostAtOnce = 16;
   for (int i = 0; i < kMostAtOnce; ++i) {
-    const bool is_full = entries_.size() >= max_entries_ ||
-                         body_bytes_ > max_entries_ * kMeanPolicyBytes;
+    const bool is_full =
+        entries_.size() >= max_entries_ || body_bytes_ > max_entries_ * kMeanPolicyBytes;
     if (!is_full || !evict_one()) return;
   }
 }
@@ -189,9 +189,9 @@ void PolicyCache::save(const std::string& domain, const CachedPolicy& policy) {
             "days_used) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (domain) DO UPDATE SET "
             "id = ?2, body = ?3, fetched = ?4, expires = ?5, refresh_at = ?6, last_used = ?7, "
             "days_used = ?8",
-            {domain, policy.id, policy.body, to_seconds(policy.fetched),
-             to_seconds(policy.expires), to_seconds(policy.refresh_at),
-             std::int64_t{policy.last_used_day}, std::int64_t{policy.days_used}});
+            {domain, policy.id, policy.body, to_seconds(policy.fetched), to_seconds(policy.expires),
+             to_seconds(policy.refresh_at), std::int64_t{policy.last_used_day},
+             std::int64_t{policy.days_used}});
       },
       [this, alive = is_alive_, domain](const Outcome<StoreError>& result) {
         if (*alive) on_saved(domain, result);
@@ -209,9 +209,9 @@ void PolicyCache::on_saved(const std::string& domain, const Outcome<StoreError>&
   }
   if (!is_store_failing_) {
     is_store_failing_ = true;
-    base::log_error("store can't be written: policies are kept in memory and saved later",
-                    {{"error", store_error_name(result.error().code)},
-                     {"reason", result.error().detail}});
+    base::log_error(
+        "store can't be written: policies are kept in memory and saved later",
+        {{"error", store_error_name(result.error().code)}, {"reason", result.error().detail}});
   }
   if (unsaved_.size() < kMaxUnsaved) unsaved_.insert(domain);
 }
@@ -255,12 +255,11 @@ void PolicyCache::load_one(const std::string& domain, std::function<void(bool)> 
   database_.submit(
       Pace::kNow,
       [domain, row](Transaction& transaction) {
-        return transaction.query(
-            STRICTMX_SELECT_POLICY "WHERE domain = ?1",
-            {domain}, [&](const Row& found) { *row = read_row(found); });
+        return transaction.query(STRICTMX_SELECT_POLICY "WHERE domain = ?1", {domain},
+                                 [&](const Row& found) { *row = read_row(found); });
       },
-      [this, alive = is_alive_, domain, row, on_done = std::move(on_done)](
-          const Outcome<StoreError>&) {
+      [this, alive = is_alive_, domain, row,
+       on_done = std::move(on_done)](const Outcome<StoreError>&) {
         if (!*alive) return;
         const bool is_found = row->has_value();
         if (is_found) {
@@ -296,12 +295,12 @@ void PolicyCache::list(
   database_.submit(
       Pace::kNow,
       [rows, after, limit](Transaction& transaction) {
-        return transaction.query(
-            STRICTMX_SELECT_POLICY "WHERE domain > ?1 ORDER BY domain LIMIT ?2",
-            {after, static_cast<std::int64_t>(limit)}, [&](const Row& row) {
-              auto read = read_row(row);
-              if (read.has_value()) rows->push_back(std::move(*read));
-            });
+        return transaction.query(STRICTMX_SELECT_POLICY
+                                 "WHERE domain > ?1 ORDER BY domain LIMIT ?2",
+                                 {after, static_cast<std::int64_t>(limit)}, [&](const Row& row) {
+                                   auto read = read_row(row);
+                                   if (read.has_value()) rows->push_back(std::move(*read));
+                                 });
       },
       [rows, on_done = std::move(on_done)](const Outcome<StoreError>& result) {
         if (!result.ok()) return on_done(result.error());

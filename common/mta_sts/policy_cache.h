@@ -65,9 +65,9 @@ struct Trouble {
 struct Entry {
   std::unique_ptr<CachedPolicy> policy;  // last good one, live or expired
   std::unique_ptr<Trouble> trouble;
-  base::WallTime checked_until{};        // DNS need not be asked before this
+  base::WallTime checked_until{};  // DNS need not be asked before this
   base::WallTime last_asked{};
-  bool has_job = false;                  // never evicted meanwhile
+  bool has_job = false;  // never evicted meanwhile
 };
 
 struct PolicyRow {
@@ -102,7 +102,8 @@ class PolicyCache {
             std::function<void(base::Result<std::vector<PolicyRow>, store::StoreError>)> done);
 
   // Removes a domain, or all, from memory and store.
-  void forget(const std::string& domain, std::function<void(base::Outcome<store::StoreError>)> done);
+  void forget(const std::string& domain,
+              std::function<void(base::Outcome<store::StoreError>)> done);
   void forget_all(std::function<void(base::Outcome<store::StoreError>)> done);
   // Drops what nobody has asked for: expired policies unused since `since_day`, and entries
   // without a policy that are out of date.

@@ -9,8 +9,8 @@ namespace {
 using base::fail;
 using tlsrpt::ResultType;
 
-constexpr const char* kPolicyHostPrefix = "mta-sts.";               // §3.3
-constexpr const char* kPolicyPath = "/.well-known/mta-sts.txt";     // §3.2
+constexpr const char* kPolicyHostPrefix = "mta-sts.";            // §3.3
+constexpr const char* kPolicyPath = "/.well-known/mta-sts.txt";  // §3.2
 // Addresses of one policy host that are tried; a name with hundreds gets no more of our time.
 constexpr std::size_t kMaxAddresses = 8;
 
@@ -70,8 +70,9 @@ void PolicyFetcher::fetch(const base::DomainName& policy_domain, FetchCallback c
     }
     // IPv4 and IPv6 come in two runs; the client starts both families itself.
     if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses, addresses.front());
-    client_.get({host, kPolicyPath, std::move(addresses)},
-                [callback](const http::HttpResult& result) { callback(policy_from_response(result)); });
+    client_.get(
+        {host, kPolicyPath, std::move(addresses)},
+        [callback](const http::HttpResult& result) { callback(policy_from_response(result)); });
   });
 }
 

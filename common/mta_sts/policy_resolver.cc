@@ -44,9 +44,9 @@ bool is_weaker(PolicyMode now, PolicyMode before) {
 
 struct PolicyResolver::Job {
   DomainName domain;
-  bool is_forced;          // fetch whatever the id and the back-off say
-  bool is_background;      // counted in background_jobs_
-  std::string id;          // of the TXT record found, or of the cached policy
+  bool is_forced;      // fetch whatever the id and the back-off say
+  bool is_background;  // counted in background_jobs_
+  std::string id;      // of the TXT record found, or of the cached policy
   seconds record_ttl{0};
   std::vector<Callback> waiters;
 };
@@ -134,8 +134,8 @@ PolicyResolver::Job& PolicyResolver::start_job(const DomainName& domain, Purpose
   entry.has_job = true;
   const bool is_background = purpose != Purpose::kFirst;
   if (is_background) ++background_jobs_;
-  auto owned = std::make_unique<Job>(
-      Job{domain, purpose == Purpose::kRefresh, is_background, {}, {}, {}});
+  auto owned =
+      std::make_unique<Job>(Job{domain, purpose == Purpose::kRefresh, is_background, {}, {}, {}});
   Job& job = *owned;
   jobs_.emplace(name, std::move(owned));
   if (!is_in_store) {
@@ -170,10 +170,10 @@ void PolicyResolver::look_up_txt(const std::string& name) {
   const auto found = jobs_.find(name);
   if (found == jobs_.end()) return;
   const std::string record_name = found->second->domain.with_prefix(kRecordPrefix);
-  resolver_.txt(record_name, [this, alive = is_alive_, name](
-                                 const dns::DnsResult<std::string>& result) {
-    if (*alive) on_txt(name, result);
-  });
+  resolver_.txt(record_name,
+                [this, alive = is_alive_, name](const dns::DnsResult<std::string>& result) {
+                  if (*alive) on_txt(name, result);
+                });
 }
 
 void PolicyResolver::on_txt(const std::string& name, const dns::DnsResult<std::string>& result) {
@@ -322,12 +322,11 @@ void PolicyResolver::note_failure(Job& job, std::optional<ResultType> type,
   trouble->reason = reason;
   trouble->id = job.id;
   ++trouble->failures;
-  trouble->retry_at =
-      now + (is_fetch_failure ? back_off(trouble->failures) : kDnsFailureHold);
+  trouble->retry_at = now + (is_fetch_failure ? back_off(trouble->failures) : kDnsFailureHold);
   const bool has_live_policy = entry.policy != nullptr && entry.policy->is_live(now);
   if (is_fetch_failure) {
-    entry.checked_until = std::min(
-        trouble->retry_at, now + std::max(job.record_ttl, kMinCheckInterval));
+    entry.checked_until =
+        std::min(trouble->retry_at, now + std::max(job.record_ttl, kMinCheckInterval));
     if (entry.policy != nullptr) {
       entry.policy->refresh_at = trouble->retry_at;
       cache_.save_use(name, *entry.policy);
@@ -385,9 +384,8 @@ void PolicyResolver::refresh_due() {
         if (!*alive) return;
         for (const std::string& name : names) {
           const Entry* entry = cache_.find(name);
-          if (entry != nullptr &&
-              (entry->has_job ||
-               (entry->policy != nullptr && entry->policy->refresh_at > clock_.now()))) {
+          if (entry != nullptr && (entry->has_job || (entry->policy != nullptr &&
+                                                      entry->policy->refresh_at > clock_.now()))) {
             continue;  // under way, or the store is behind
           }
           if (background_jobs_ >= kMaxBackgroundJobs) return;

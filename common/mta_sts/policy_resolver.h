@@ -61,18 +61,18 @@ struct PolicyAnswer {
 
 // Counters since start, for /metrics.
 struct PolicyCounters {
-  std::uint64_t hits = 0;        // answered from memory
-  std::uint64_t resolutions = 0; // first jobs
-  std::uint64_t shared = 0;      // questions that joined one under way
+  std::uint64_t hits = 0;         // answered from memory
+  std::uint64_t resolutions = 0;  // first jobs
+  std::uint64_t shared = 0;       // questions that joined one under way
   std::uint64_t checks = 0;
   std::uint64_t refreshes = 0;
   std::uint64_t background_refused = 0;  // kMaxBackgroundJobs was reached
   std::uint64_t fetched = 0;
-  std::uint64_t fetch_errors = 0;        // sts-policy-fetch-error
-  std::uint64_t policies_invalid = 0;    // sts-policy-invalid
-  std::uint64_t webpki_invalid = 0;      // sts-webpki-invalid
+  std::uint64_t fetch_errors = 0;      // sts-policy-fetch-error
+  std::uint64_t policies_invalid = 0;  // sts-policy-invalid
+  std::uint64_t webpki_invalid = 0;    // sts-webpki-invalid
   std::uint64_t id_changes = 0;
-  std::uint64_t downgrades = 0;          // a policy replaced by one with a weaker mode
+  std::uint64_t downgrades = 0;  // a policy replaced by one with a weaker mode
 };
 
 class PolicyResolver {

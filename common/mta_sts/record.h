@@ -1,9 +1,9 @@
 // record.h - the TXT record at _mta-sts.<policy domain> (RFC 8461 §3.1).
 //
-// Use: find_record() on all TXT records found at the name, character-strings of each already joined.
-// Ownership: values. Threads: pure functions.
-// Errors: RecordError with the reason in words; "nothing published" is an empty optional.
-// Limits: records over kMaxRecordBytes or kMaxRecords many are refused before they are read.
+// Use: find_record() on all TXT records found at the name, character-strings of each already
+// joined. Ownership: values. Threads: pure functions. Errors: RecordError with the reason in words;
+// "nothing published" is an empty optional. Limits: records over kMaxRecordBytes or kMaxRecords
+// many are refused before they are read.
 #pragma once
 
 #include <optional>

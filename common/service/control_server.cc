@@ -90,7 +90,8 @@ class ControlServer::Connection {
         descriptor_(std::move(descriptor)),
         uid_(uid),
         timeout_(server.loop_, [this] { close(); }),
-        read_watch_(server.loop_, descriptor_.get(), base::Ready::kRead, [this] { on_readable(); }) {
+        read_watch_(server.loop_, descriptor_.get(), base::Ready::kRead,
+                    [this] { on_readable(); }) {
     timeout_.start(kControlTimeout);
   }
   ~Connection() { *is_alive_ = false; }
@@ -257,8 +258,8 @@ void ControlServer::serve(const ControlRequest& request, Respond respond) {
 void ControlServer::write_metrics(MetricsText& out) const {
   out.counter("control_requests_total", "Requests on the control socket", "", requests_);
   out.counter("control_forbidden_total", "Connections refused for their uid", "", forbidden_);
-  out.counter("bound_hits_total", "Times that a limit was reached",
-              "bound=\"control_connections\"", refused_);
+  out.counter("bound_hits_total", "Times that a limit was reached", "bound=\"control_connections\"",
+              refused_);
 }
 
 }  // namespace strictmx::service

@@ -16,8 +16,7 @@ class Histogram {
  public:
   // Upper bounds in microseconds; above the last counts as +Inf only.
   static constexpr std::array<std::int64_t, 14> kBounds = {
-      5,      10,      25,      100,       500,       1000,      5000,
-      25000,  100000,  500000,  1000000,   5000000,   20000000,  60000000};
+      5, 10, 25, 100, 500, 1000, 5000, 25000, 100000, 500000, 1000000, 5000000, 20000000, 60000000};
 
   void add(std::chrono::microseconds duration, std::uint64_t times = 1) {
     const auto* bound = std::lower_bound(kBounds.begin(), kBounds.end(), duration.count());

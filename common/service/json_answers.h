@@ -34,14 +34,12 @@ std::string dump_json(const json_t* value);
 
 class JsonFormat : public AnswerFormat {
  public:
-  Status format(const verdict::Verdict& verdict, const MxList* mx,
-                std::string& out) const override;
+  Status format(const verdict::Verdict& verdict, const MxList* mx, std::string& out) const override;
 };
 
 class RouteFormat : public AnswerFormat {
  public:
-  Status format(const verdict::Verdict& verdict, const MxList* mx,
-                std::string& out) const override;
+  Status format(const verdict::Verdict& verdict, const MxList* mx, std::string& out) const override;
   bool needs_mx() const override { return true; }
   bool is_cacheable() const override { return false; }
 };

@@ -69,23 +69,24 @@ std::optional<DomainName> domain_of(const ControlRequest& request, const Respond
 void list_command(const PolicyCommands& commands, const ControlRequest& request, Respond respond) {
   const auto limit = static_cast<std::size_t>(std::clamp<std::int64_t>(
       request.number("limit").value_or(100), 1, static_cast<std::int64_t>(kMaxPoliciesAPage)));
-  commands.cache.list(
-      request.text("after").value_or(""), limit,
-      [&commands, limit, respond = std::move(respond)](const auto& rows) {
-        if (!rows.ok()) {
-          respond(control_error("failed", "store: " + rows.error().detail));
-          return;
-        }
-        Json list(json_array());
-        for (const mta_sts::PolicyRow& row : rows.value()) {
-          json_array_append_new(
-              list.get(), policy_json(row.domain, row.policy, commands.clock.now()).release());
-        }
-        Json reply = control_ok();
-        if (rows.value().size() == limit) set(reply, "next", text_json(rows.value().back().domain));
-        set(reply, "policies", std::move(list));
-        respond(std::move(reply));
-      });
+  commands.cache.list(request.text("after").value_or(""), limit,
+                      [&commands, limit, respond = std::move(respond)](const auto& rows) {
+                        if (!rows.ok()) {
+                          respond(control_error("failed", "store: " + rows.error().detail));
+                          return;
+                        }
+                        Json list(json_array());
+                        for (const mta_sts::PolicyRow& row : rows.value()) {
+                          json_array_append_new(
+                              list.get(),
+                              policy_json(row.domain, row.policy, commands.clock.now()).release());
+                        }
+                        Json reply = control_ok();
+                        if (rows.value().size() == limit)
+                          set(reply, "next", text_json(rows.value().back().domain));
+                        set(reply, "policies", std::move(list));
+                        respond(std::move(reply));
+                      });
 }
 
 void show_command(const PolicyCommands& commands, const ControlRequest& request, Respond respond) {
@@ -122,8 +123,7 @@ void refresh_command(const PolicyCommands& commands, const ControlRequest& reque
       });
 }
 
-void purge_command(const PolicyCommands& commands, const ControlRequest& request,
-                   Respond respond) {
+void purge_command(const PolicyCommands& commands, const ControlRequest& request, Respond respond) {
   const auto on_done = [respond](const base::Outcome<store::StoreError>& result) {
     respond(result.ok() ? control_ok()
                         : control_error("failed", "removed from memory, not from the store: " +
@@ -284,11 +284,11 @@ void add_policy_commands(ControlServer& server, const PolicyCommands& commands) 
       {"explain", Effect::kReads, explain_command},
   };
   for (const Row& row : kRows) {
-    server.add_command(row.name, row.effect,
-                       [&commands, function = row.function](const ControlRequest& request,
-                                                            Respond respond) {
-                         function(commands, request, std::move(respond));
-                       });
+    server.add_command(
+        row.name, row.effect,
+        [&commands, function = row.function](const ControlRequest& request, Respond respond) {
+          function(commands, request, std::move(respond));
+        });
   }
 }
 

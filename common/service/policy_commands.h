@@ -6,7 +6,7 @@
 //
 //   policies.list    {"after", "limit"}  -> {"policies": [...], "next"}   by name, from the store
 //   policies.show    {"domain"}          -> {"policy": {...}}
-//   policies.refresh {"domain"}          -> {"verdict": {...}}  looks at DNS and fetches now
+//   policies.refresh {"domain"}          -> {"verdict": {...}}  asks DNS (its TTLs hold) and fetches now
 //   policies.purge   {"domain"} or {}    -> {}                  of a domain, or all
 //   explain          {"domain"}          -> see explain_command in policy_commands.cc
 #pragma once

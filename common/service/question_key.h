@@ -13,8 +13,8 @@
 namespace strictmx::service {
 
 struct QuestionKey {
-  base::DomainName domain;     // of a smart host its own name (RFC 8461 §3.4)
-  bool is_bracketed = false;   // "[host]": no MX lookup, the host is its own only MX
+  base::DomainName domain;    // of a smart host its own name (RFC 8461 §3.4)
+  bool is_bracketed = false;  // "[host]": no MX lookup, the host is its own only MX
 };
 
 // No value: no policy can exist (parent domain, IP address, not a name); the answer is NOTFOUND.

@@ -84,12 +84,11 @@ Questions::Format* Questions::find_format(std::string_view map) {
 }
 
 bool Questions::is_skipped(const std::string& domain) const {
-  return std::any_of(settings_.skip_domains.begin(), settings_.skip_domains.end(),
-                     [&](const std::string& zone) {
-                       if (!domain.ends_with(zone)) return false;
-                       return domain.size() == zone.size() ||
-                              domain[domain.size() - zone.size() - 1] == '.';
-                     });
+  return std::any_of(
+      settings_.skip_domains.begin(), settings_.skip_domains.end(), [&](const std::string& zone) {
+        if (!domain.ends_with(zone)) return false;
+        return domain.size() == zone.size() || domain[domain.size() - zone.size() - 1] == '.';
+      });
 }
 
 void Questions::give(Format& format, Status status, std::string_view text, const Reply& reply) {
@@ -166,8 +165,8 @@ void Questions::answer_with_mx(Format& format, const QuestionKey& key,
     return;
   }
   const std::uint64_t number = start_wait(format, verdict.domain, reply);
-  resolver_.mx(key.domain.text(), [this, alive = is_alive_, number, answer_with](
-                                      const dns::DnsResult<dns::MxRecord>& found) {
+  resolver_.mx(key.domain.text(), [this, alive = is_alive_, number,
+                                   answer_with](const dns::DnsResult<dns::MxRecord>& found) {
     if (!*alive) return;
     const Reply waiting = take_waiting(number);
     if (waiting) answer_with(found, waiting);
@@ -197,8 +196,7 @@ void Questions::drop(const std::string& request) {
   ready_.erase(found);
 }
 
-std::uint64_t Questions::start_wait(Format& format, const std::string& domain,
-                                    const Reply& reply) {
+std::uint64_t Questions::start_wait(Format& format, const std::string& domain, const Reply& reply) {
   const std::uint64_t number = next_number_++;
   const base::SteadyTime now = clock_.steady();
   if (waiting_.empty()) deadline_.start(settings_.wait);
@@ -209,8 +207,8 @@ std::uint64_t Questions::start_wait(Format& format, const std::string& domain,
 Questions::Reply Questions::take_waiting(std::uint64_t number) {
   const auto found = waiting_.find(number);
   if (found == waiting_.end()) return {};
-  wait_latency_.add(std::chrono::duration_cast<std::chrono::microseconds>(clock_.steady() -
-                                                                          found->second.asked));
+  wait_latency_.add(
+      std::chrono::duration_cast<std::chrono::microseconds>(clock_.steady() - found->second.asked));
   Reply reply = std::move(found->second.reply);
   waiting_.erase(found);
   return reply;
@@ -233,8 +231,8 @@ void Questions::on_deadline() {
          reply);
   }
   if (waiting_.empty()) return;
-  deadline_.start(std::chrono::ceil<std::chrono::milliseconds>(waiting_.begin()->second.deadline -
-                                                               now));
+  deadline_.start(
+      std::chrono::ceil<std::chrono::milliseconds>(waiting_.begin()->second.deadline - now));
 }
 
 void Questions::forget(const std::string& domain) {

@@ -39,9 +39,9 @@ inline constexpr std::size_t kMaxMapNameBytes = 32;
 inline constexpr std::size_t kMeanReadyBytes = 512;
 
 struct QuestionSettings {
-  std::chrono::milliseconds wait{20000};   // answer.wait
+  std::chrono::milliseconds wait{20000};    // answer.wait
   std::vector<std::string> skip_domains{};  // answer.skip_domains, lower-case A-labels
-  std::size_t max_ready = 400000;          // twice cache.max_entries
+  std::size_t max_ready = 400000;           // twice cache.max_entries
 };
 
 class Questions {
@@ -138,8 +138,8 @@ class Questions {
   std::size_t ready_bytes_ = 0;  // of the replies
   std::size_t drop_cursor_ = 0;  // bucket of ready_ that lost an entry last
   std::uint64_t ready_hits_ = 0;
-  std::uint64_t ready_dropped_ = 0;   // max_ready was reached
-  std::uint64_t wait_refused_ = 0;    // kMaxWaiting was reached
+  std::uint64_t ready_dropped_ = 0;  // max_ready was reached
+  std::uint64_t wait_refused_ = 0;   // kMaxWaiting was reached
   std::uint64_t wait_timeouts_ = 0;
   std::uint64_t bad_requests_ = 0;
   Histogram ready_latency_;

@@ -29,8 +29,8 @@ class SocketmapServer::Connection {
       : server_(server),
         descriptor_(std::move(descriptor)),
         heard_(server.clock_.steady()),
-        read_watch_(server.loop_, descriptor_.get(), base::Ready::kRead, [this] { on_readable(); }) {
-  }
+        read_watch_(server.loop_, descriptor_.get(), base::Ready::kRead,
+                    [this] { on_readable(); }) {}
   ~Connection() { *is_alive_ = false; }
 
   void set_position(Position position) { position_ = position; }
@@ -108,8 +108,8 @@ class SocketmapServer::Connection {
     }
     if (count > 0) {
       // Shared evenly by the questions of one read: the clock is asked once a read.
-      const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(
-          server_.clock_.steady() - start);
+      const auto spent =
+          std::chrono::duration_cast<std::chrono::microseconds>(server_.clock_.steady() - start);
       server_.questions_.note_latency(spent / count, static_cast<std::uint64_t>(count));
     }
     return used;
@@ -215,7 +215,7 @@ class SocketmapServer::Connection {
   base::SteadyTime blocked_since_{};  // since when unsent_ has not moved
   std::string partial_;               // read and not yet served
   std::string unsent_;
-  std::deque<Slot> slots_;  // questions under way and replies behind them, in order
+  std::deque<Slot> slots_;      // questions under way and replies behind them, in order
   std::size_t slot_bytes_ = 0;  // of replies in slots_
   bool is_asking_ = false;
   bool is_broken_ = false;

@@ -5,8 +5,9 @@
 // Requests on one connection are answered in their order; a client may send many before reading.
 // Errors: a peer that breaks the protocol is closed; nothing it sends is ever fatal.
 // Limits: max_connections in all: when reached, the connection longest silent with nothing under
-// way is closed for the new one; with none such, the new one is closed. kIdleTimeout without a request, kWriteTimeout without taking a
-// reply, kMaxPipelined unanswered requests and kMaxPendingReply bytes a connection (reading pauses).
+// way is closed for the new one; with none such, the new one is closed. kIdleTimeout without a
+// request, kWriteTimeout without taking a reply, kMaxPipelined unanswered requests and
+// kMaxPendingReply bytes a connection (reading pauses).
 #pragma once
 
 #include <chrono>

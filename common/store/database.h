@@ -1,7 +1,7 @@
 // database.h - the one database, owned by one thread; all others hand it work.
 //
-// Use: submit(pace, work, done): `work` runs on the database's thread inside a transaction, with others
-// that came meanwhile (group commit); `done` runs on the event loop after the commit.
+// Use: submit(pace, work, done): `work` runs on the database's thread inside a transaction, with
+// others that came meanwhile (group commit); `done` runs on the event loop after the commit.
 // Ownership: the database outlives its callers' interest: callbacks not yet run when it is
 // destroyed are dropped, work already submitted is done first.
 // Threads: submit() from the loop's thread. `work` must touch nothing but its own captures.

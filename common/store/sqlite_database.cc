@@ -92,7 +92,9 @@ base::Result<base::UniqueDescriptor, StoreError> take_lock(const std::string& pa
 class SqliteRow : public Row {
  public:
   explicit SqliteRow(sqlite3_stmt* statement) : statement_(statement) {}
-  std::int64_t number(int column) const override { return sqlite3_column_int64(statement_, column); }
+  std::int64_t number(int column) const override {
+    return sqlite3_column_int64(statement_, column);
+  }
   std::string_view text(int column) const override {
     const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
     return {bytes == nullptr ? "" : bytes,
@@ -109,19 +111,18 @@ class Connection : public Transaction {
   static base::Result<std::unique_ptr<Connection>, StoreError> open(const std::string& path) {
     auto connection = std::make_unique<Connection>();
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &handle,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                                         SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                                     nullptr);
+    const int code = sqlite3_open_v2(
+        path.c_str(), &handle,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+        nullptr);
     connection->handle_.reset(handle);
     if (code != SQLITE_OK) return connection->failure(code, path);
     sqlite3_extended_result_codes(handle, 1);
     // Exclusive: no shared-memory file, and no other program can hold up our writes.
     // NORMAL: a commit survives the end of the process; a power cut may lose the last moments.
-    for (const char* pragma :
-         {"PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
-          "PRAGMA synchronous = NORMAL", "PRAGMA cache_size = -1024",
-          "PRAGMA wal_autocheckpoint = 1000", "PRAGMA trusted_schema = OFF"}) {
+    for (const char* pragma : {"PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
+                               "PRAGMA synchronous = NORMAL", "PRAGMA cache_size = -1024",
+                               "PRAGMA wal_autocheckpoint = 1000", "PRAGMA trusted_schema = OFF"}) {
       auto set = connection->execute(pragma);
       if (!set.ok()) return fail(set.error().code, path + ": " + set.error().detail);
     }
@@ -194,8 +195,7 @@ class Connection : public Transaction {
 
   Outcome<StoreError> migrate(const std::string& path) {
     std::int64_t version = 0;
-    auto read = query("PRAGMA user_version", {},
-                      [&](const Row& row) { version = row.number(0); });
+    auto read = query("PRAGMA user_version", {}, [&](const Row& row) { version = row.number(0); });
     if (!read.ok()) return fail(read.error().code, path + ": " + read.error().detail);
     constexpr auto kKnown = static_cast<std::int64_t>(kMigrations.size());
     if (version < 0 || version > kKnown) {
@@ -213,8 +213,8 @@ class Connection : public Transaction {
         if (is_in_transaction()) {
           [[maybe_unused]] const auto undone = execute("ROLLBACK");
         }
-        return fail(migrated.error().code, path + ": migration: " +
-                                               sqlite3_errstr(sqlite3_errcode(handle_.get())));
+        return fail(migrated.error().code,
+                    path + ": migration: " + sqlite3_errstr(sqlite3_errcode(handle_.get())));
       }
     }
     return done();
@@ -446,9 +446,9 @@ class SqliteDatabase::Core {
   std::thread thread_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> queue_;    // under mutex_
-  bool has_urgent_ = false;   // under mutex_
-  bool is_ending_ = false;    // under mutex_
+  std::deque<Item> queue_;   // under mutex_
+  bool has_urgent_ = false;  // under mutex_
+  bool is_ending_ = false;   // under mutex_
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> works_ = 0;
   std::atomic<std::uint64_t> failures_ = 0;

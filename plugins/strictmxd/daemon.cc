@@ -55,7 +55,7 @@ struct Listeners {
 };
 
 Failure<StartError> start_failure(base::ListenError code, std::string detail) {
-  return fail(code == base::ListenError::kInUse    ? StartError::kBusy
+  return fail(code == base::ListenError::kInUse     ? StartError::kBusy
               : code == base::ListenError::kAddress ? StartError::kConfig
                                                     : StartError::kSystem,
               std::move(detail));
@@ -95,8 +95,9 @@ base::Result<std::optional<base::UserIds>, StartError> user_to_become(const base
   if (geteuid() != 0 || name == "root") return std::optional<base::UserIds>();
   auto found = base::find_user(name);
   if (!found.ok() && name == "_strictmx") {
-    base::log_warning("no user _strictmx: running as nobody; make one with "
-                      "'adduser --system --group _strictmx'");
+    base::log_warning(
+        "no user _strictmx: running as nobody; make one with "
+        "'adduser --system --group _strictmx'");
     found = base::find_user("nobody");
   }
   if (!found.ok()) return fail(StartError::kConfig, "user: " + found.error().detail);
@@ -134,8 +135,7 @@ class Daemon::Core {
     SignalWatchers signals(*this);
     cache_->load([this](const base::Outcome<store::StoreError>& loaded) {
       if (!loaded.ok()) {
-        base::log_error("stored policies can't be read",
-                        {{"reason", loaded.error().detail}});
+        base::log_error("stored policies can't be read", {{"reason", loaded.error().detail}});
       }
       serve();
     });
@@ -220,14 +220,14 @@ class Daemon::Core {
     policies_->set_on_change([this](const std::string& domain) { questions_->forget(domain); });
     socketmap_ = std::make_unique<service::SocketmapServer>(*loop_, clock_, *questions_,
                                                             settings.max_connections);
-    commands_ = std::make_unique<service::PolicyCommands>(service::PolicyCommands{
-        *cache_,
-        *policies_,
-        *verdicts_,
-        *resolver_,
-        *questions_,
-        clock_,
-        {{"postfix", &postfix_}, {"postfix-tlsrpt", &postfix_tlsrpt_}}});
+    commands_ = std::make_unique<service::PolicyCommands>(
+        service::PolicyCommands{*cache_,
+                                *policies_,
+                                *verdicts_,
+                                *resolver_,
+                                *questions_,
+                                clock_,
+                                {{"postfix", &postfix_}, {"postfix-tlsrpt", &postfix_tlsrpt_}}});
     control_ = std::make_unique<service::ControlServer>(*loop_, settings.control_users);
     service::add_policy_commands(*control_, *commands_);
     return base::done();
@@ -236,7 +236,8 @@ class Daemon::Core {
   void add_formats() {
     questions_->set_default_format("postfix", postfix_);
     questions_->add_format("postfix-tlsrpt", postfix_tlsrpt_, {"postfix-tlsrpt"});
-    // Drop-in names of postfix-tlspol, which takes them in any letter case; these are as documented.
+    // Drop-in names of postfix-tlspol, which takes them in any letter case; these are as
+    // documented.
     questions_->add_format("QUERY", postfix_, {"QUERY", "query"});
     questions_->add_format("QUERYwithTLSRPT", postfix_tlsrpt_,
                            {"QUERYwithTLSRPT", "QUERYWITHTLSRPT", "querywithtlsrpt"});
@@ -275,8 +276,8 @@ class Daemon::Core {
   void reload() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    base::notify_systemd(fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
-                                     now.tv_sec * 1000000LL + now.tv_nsec / 1000));
+    base::notify_systemd(
+        fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1000000LL + now.tv_nsec / 1000));
     auto outcome = apply_reload();
     if (outcome.ok()) {
       base::log_info("configuration was read again");
@@ -335,8 +336,8 @@ class Daemon::Core {
     service::Health health;
     if (cache_->is_store_failing()) {
       health.is_well = false;
-      health.text = fmt::format("store can't be written, {} policies are in memory only",
-                                cache_->unsaved());
+      health.text =
+          fmt::format("store can't be written, {} policies are in memory only", cache_->unsaved());
       return health;
     }
     health.text = "ok";

@@ -21,9 +21,9 @@ struct Options {
 };
 
 enum class StartError {
-  kConfig,   // 78: the configuration
-  kBusy,     // 75: another daemon has the store or a socket
-  kSystem,   // 71: the system refused something
+  kConfig,  // 78: the configuration
+  kBusy,    // 75: another daemon has the store or a socket
+  kSystem,  // 71: the system refused something
 };
 
 // After SIGTERM, questions already read get this long for their answers.

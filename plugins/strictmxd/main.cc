@@ -11,6 +11,7 @@
 #include "common/base/config_keys.h"
 #include "common/base/log.h"
 #include "plugins/strictmxd/daemon.h"
+#include "plugins/strictmxd/settings.h"
 
 namespace {
 
@@ -45,6 +46,11 @@ int run(Options options, bool is_check) {
                                                 config.value().text("log.target"));
   if (!logging.ok()) {
     fmt::print(stderr, "strictmxd: {}\n", logging.error().detail);
+    return EX_CONFIG;
+  }
+  const auto settings = strictmx::daemon::read_settings(config.value());
+  if (!settings.ok()) {
+    fmt::print(stderr, "strictmxd: {}\n", settings.error().detail);
     return EX_CONFIG;
   }
   if (is_check) {

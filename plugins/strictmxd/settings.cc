@@ -49,7 +49,8 @@ base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
   for (const std::string& text : config.text_list("answer.skip_domains")) {
     auto domain = base::DomainName::parse(text);
     if (!domain.ok()) {
-      return fail(ConfigError::kValue, "answer.skip_domains: " + text + ": " + domain.error().detail);
+      return fail(ConfigError::kValue,
+                  "answer.skip_domains: " + text + ": " + domain.error().detail);
     }
     settings.questions.skip_domains.push_back(domain.value().text());
   }

@@ -86,8 +86,8 @@ class FakeDatabase : public store::Database {
       for (const auto& [domain, row] : database_.policies) {
         if (by_name && domain != std::get<std::string>(parameters[0])) continue;
         if (after_name && domain <= std::get<std::string>(parameters[0])) continue;
-        if (is_due && (number(row, 5) > number(parameters, 0) ||
-                       number(row, 6) < number(parameters, 1))) {
+        if (is_due &&
+            (number(row, 5) > number(parameters, 0) || number(row, 6) < number(parameters, 1))) {
           continue;
         }
         if (left-- == 0) break;

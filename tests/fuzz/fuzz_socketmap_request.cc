@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           "a reply is one line");
   // The same request again: the same status, now from what is ready or cached.
   const auto again = world().ask(request);
-  require(again.has_value() && again->substr(0, again->find(' ')) == reply->substr(0, reply->find(' ')),
-          "the answer does not change by asking");
+  require(
+      again.has_value() && again->substr(0, again->find(' ')) == reply->substr(0, reply->find(' ')),
+      "the answer does not change by asking");
   return 0;
 }

@@ -1,10 +1,10 @@
 // dns_message_test.cc - DNS messages in wire format (RFC 1035 §4), whole and broken.
-#include "common/dns/message.h"
-
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
+
+#include "common/dns/message.h"
 
 namespace strictmx::dns {
 namespace {

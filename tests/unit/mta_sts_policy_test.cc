@@ -434,32 +434,30 @@ TEST(Rfc8461Sec32Policy, FailureCutsHostileText) {
 
 TEST(Rfc8461Sec32Policy, FailureShowsSixtyCharactersAtMost) {
   const std::string a55(55, 'a');
-  const auto found = [](const std::string& shown) {
-    return "line 1: mode: found " + shown + ", want enforce, testing or none (RFC 8461 §3.2)";
-  };
+  std::string umlauts;
+  std::string escapes;
+  for (int i = 0; i < 30; ++i) umlauts += "\xC3\xBC";
+  for (int i = 0; i < 6; ++i) escapes += R"(\xc3\xbc)";
   struct ShownCase {
     const char* name;
     std::string input;
     std::string want;
   };
   const std::vector<ShownCase> cases = {
-      {"55 plain", a55, found(a55)},
-      {"56 plain", a55 + "a", found("\"" + a55 + "...\"")},
-      {"equals signs", "a=b", found("\"a=b\"")},
+      {"plain word", "shout", "shout"},
+      {"no plain word", "a=b", "\"a=b\""},
+      {"55 plain", a55, a55},
+      {"56 plain", a55 + "a", "\"" + a55 + "...\""},
+      {"umlauts", umlauts, "\"" + escapes + "\\xc3...\""},
   };
   for (const ShownCase& c : cases) {
     SCOPED_TRACE(c.name);
     const auto policy = parse_policy("mode: " + c.input);
     ASSERT_FALSE(policy.ok());
-    EXPECT_EQ(policy.error().detail, c.want);
+    EXPECT_EQ(policy.error().detail,
+              "line 1: mode: found " + c.want + ", want enforce, testing or none (RFC 8461 §3.2)");
+    EXPECT_LE(c.want.size(), 60U);
   }
-  std::string umlauts;
-  std::string escapes;
-  for (int i = 0; i < 30; ++i) umlauts += "\xC3\xBC";
-  for (int i = 0; i < 6; ++i) escapes += R"(\xc3\xbc)";
-  const auto policy = parse_policy("mode: " + umlauts);
-  ASSERT_FALSE(policy.ok());
-  EXPECT_EQ(policy.error().detail, found("\"" + escapes + R"(\xc3..."))"));
 }
 
 TEST(Rfc8461Sec32PolicyMode, NamesAreThoseOfTheRfc) {
