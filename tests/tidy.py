@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Runs clang-tidy on the project's source files, each once for each state of what it includes.
 
-    tidy.py --build build/asan [--cache DIR] [--jobs N] [--seconds N] [FILE...]
+    tidy.py --build build/asan [--cache DIR] [--jobs N] [--seconds N] [PATH...]
 
 The build folder gives the compile commands and, once it is built, each file's dependencies: a file is looked
 at again when clang-tidy, .clang-tidy, its compile command, itself or anything of the project that it includes
-has changed. The files changed last come first. When --seconds have passed, no further file is begun and the
+has changed. A PATH is a file, or a folder for all files below it. The files changed last come first. When --seconds have passed, no further file is begun and the
 rest are skips. Prints `FAIL FILE` with the findings, and `N passed, N failed, N skipped`; the exit status is 1
 when something was found.
 """
@@ -86,17 +86,19 @@ def main():
     parser.add_argument("--cache", type=Path, help="what was found clean (default BUILD/tidy)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=int, help="begin no further file after so many")
-    parser.add_argument("files", nargs="*", type=Path, help="default: all that the build compiles")
+    parser.add_argument("paths", nargs="*", type=Path, help="default: all that the build compiles")
     options = parser.parse_args()
     build = options.build.resolve()
     cache = options.cache or build / "tidy"
     cache.mkdir(parents=True, exist_ok=True)
 
     commands = compile_commands(build)
-    wanted = [path.resolve() for path in options.files] or list(commands)
-    unknown = [path for path in wanted if path not in commands]
-    if unknown:
-        sys.exit(f"not compiled in {build}: {' '.join(map(str, unknown))}")
+    wanted = list(commands)
+    if options.paths:
+        chosen = [path.resolve() for path in options.paths]
+        wanted = [path for path in wanted if any(path.is_relative_to(one) for one in chosen)]
+    if not wanted:
+        sys.exit(f"{build} compiles none of these files")
     wanted.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     known = dependencies(build)
     version = subprocess.run([CLANG_TIDY, "--version"], check=True, capture_output=True).stdout

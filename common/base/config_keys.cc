@@ -62,7 +62,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     {"https.max_bytes", kInteger, "65536",
      "Largest policy accepted, bytes (RFC 8461 3.3 suggests 65536).", "", 1024, 65536},
     {"https.proxy", kText, "\"\"",
-     "HTTP CONNECT proxy for policy fetches, \"http://HOST:PORT\"; the environment is not asked."},
+     "HTTP CONNECT proxy for policy fetches, \"http://ADDRESS:PORT\" with an IP address; no "
+     "environment variable is asked."},
 
     {"cache.max_entries", kInteger, "200000",
      "Domains kept in memory; policies of further ones are served from the store.", "", 100,

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 #include <syslog.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <memory>
@@ -24,11 +25,9 @@ constexpr std::array<std::pair<std::string_view, spdlog::level::level_enum>, 4> 
 }};
 
 bool is_plain(std::string_view value) {
-  if (value.empty()) return false;
-  for (const char c : value) {
-    if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '=') return false;
-  }
-  return true;
+  return !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+    return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
+  });
 }
 
 void write(spdlog::level::level_enum level, std::string_view message,

@@ -22,12 +22,12 @@ constexpr std::size_t kMaxChunkSizeDigits = 16;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// RFC 9110 §5.6.2
+constexpr std::string_view kTokenMarks = "!#$%&'*+-.^_`|~";  // RFC 9110 §5.6.2
+
 bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kMarks.find(c) != std::string_view::npos;
+           kTokenMarks.find(c) != std::string_view::npos;
   });
 }
 
@@ -87,7 +87,8 @@ ReadState ResponseReader::end() {
 std::size_t ResponseReader::read_line(std::string_view bytes) {
   const std::size_t newline = bytes.find('\n');
   const std::size_t count = newline == std::string_view::npos ? bytes.size() : newline + 1;
-  // The digits of a chunk's size are part of the body's framing, what follows them counts as header.
+  // The digits of a chunk's size are part of the body's framing, what follows them counts as
+  // header.
   const std::size_t free_bytes =
       is_chunk_line() ? kMaxChunkSizeDigits + 2 - std::min(kMaxChunkSizeDigits + 2, line_.size())
                       : 0;
@@ -161,10 +162,10 @@ void ResponseReader::take_line(std::string_view line) {
 
 // RFC 9112 §4; the reason phrase is free text and ignored.
 void ResponseReader::take_status_line(std::string_view line) {
-  const bool is_status_line =
-      line.size() >= kStatusLineMin && is_digit(line[7]) && line[8] == ' ' && line[9] >= '1' &&
-      is_digit(line[9]) && is_digit(line[10]) && is_digit(line[11]) &&
-      (line.size() == kStatusLineMin || line[kStatusLineMin] == ' ');
+  const bool is_status_line = line.size() >= kStatusLineMin && is_digit(line[7]) &&
+                              line[8] == ' ' && line[9] >= '1' && is_digit(line[9]) &&
+                              is_digit(line[10]) && is_digit(line[11]) &&
+                              (line.size() == kStatusLineMin || line[kStatusLineMin] == ' ');
   if (!is_status_line) return fail_with(HttpError::kProtocol, "answer has no HTTP status line");
   response_.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
   step_ = Step::kHeader;
@@ -231,8 +232,7 @@ void ResponseReader::end_headers() {
     step_ = Step::kStatusLine;
     return;
   }
-  const bool is_tunnel = !limits_.has_body && status < 300;
-  if (is_tunnel || status == 204 || status == 304) {  // RFC 9112 §6.3, rules 1 and 2
+  if (!limits_.has_body || status == 204 || status == 304) {  // RFC 9112 §6.3, rules 1 and 2
     step_ = Step::kDone;
   } else if (is_chunked_) {
     step_ = Step::kChunkSize;

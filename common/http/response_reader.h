@@ -1,4 +1,5 @@
-// response_reader.h - reads one HTTP/1.1 answer to a GET from the bytes of the connection (RFC 9112).
+// response_reader.h - reads one HTTP/1.1 answer to a GET from the bytes of the connection (RFC
+// 9112).
 //
 // Use: read() with bytes as they come, end() when the peer has ended the stream in good order; both
 // say whether the answer is whole. Then take() or failure(), once.
@@ -25,7 +26,7 @@ inline constexpr int kMaxInterimAnswers = 8;
 struct ReadLimits {
   std::size_t max_header_bytes = kMaxHeaderBytes;
   std::size_t max_body_bytes = 0;
-  bool has_body = true;  // false for the answer to CONNECT: a 2xx ends with its headers
+  bool has_body = true;  // false for the answer to CONNECT, of which the headers are all we need
 };
 
 enum class ReadState { kMore, kComplete, kFailed };
@@ -72,7 +73,7 @@ class ResponseReader {
   void fail_with(HttpError code, std::string detail);
   bool is_chunk_line() const { return step_ == Step::kChunkSize || step_ == Step::kChunkEnd; }
 
-  const ReadLimits limits_;
+  ReadLimits limits_;
   Step step_ = Step::kStatusLine;
   bool has_begun_ = false;
   std::string line_;   // the part of a line that came

@@ -128,7 +128,7 @@ void PolicyResolver::note_use(const std::string& domain, Entry& entry) {
 
 // One job a domain. A job that nobody waits for counts against kMaxBackgroundJobs.
 PolicyResolver::Job& PolicyResolver::start_job(const DomainName& domain, Purpose purpose) {
-  const std::string name = domain.text();
+  const std::string& name = domain.text();
   const bool is_in_store = cache_.may_be_in_store(name);
   Entry& entry = cache_.make(name);
   entry.has_job = true;

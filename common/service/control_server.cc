@@ -240,7 +240,7 @@ void ControlServer::on_accept(base::UniqueDescriptor descriptor) {
   added.refuse("this user may not use the control socket (control.users)");
 }
 
-void ControlServer::serve(const ControlRequest& request, Respond respond) {
+void ControlServer::serve(const ControlRequest& request, const Respond& respond) {
   ++requests_;
   const auto found = commands_.find(request.command);
   if (found == commands_.end()) {
@@ -252,7 +252,7 @@ void ControlServer::serve(const ControlRequest& request, Respond respond) {
                                        {"uid", std::to_string(request.uid)},
                                        {"domain", request.text("domain").value_or("")}});
   }
-  found->second.handler(request, std::move(respond));
+  found->second.handler(request, respond);
 }
 
 void ControlServer::write_metrics(MetricsText& out) const {

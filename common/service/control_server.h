@@ -51,7 +51,7 @@ struct ControlRequest {
 base::Result<ControlRequest, std::monostate> read_control_request(std::string_view payload);
 
 using Respond = std::function<void(Json)>;
-using Handler = std::function<void(const ControlRequest&, Respond)>;
+using Handler = std::function<void(const ControlRequest&, const Respond&)>;
 
 Json control_ok();
 Json control_error(std::string_view code, std::string_view what);
@@ -78,7 +78,7 @@ class ControlServer {
 
   void on_accept(base::UniqueDescriptor descriptor);
   bool is_allowed(uid_t uid) const;
-  void serve(const ControlRequest& request, Respond respond);
+  void serve(const ControlRequest& request, const Respond& respond);
 
   base::EventLoop& loop_;
   std::vector<uid_t> allowed_;

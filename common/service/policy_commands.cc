@@ -66,30 +66,30 @@ std::optional<DomainName> domain_of(const ControlRequest& request, const Respond
   return key->domain;
 }
 
-void list_command(const PolicyCommands& commands, const ControlRequest& request, Respond respond) {
+void list_command(const PolicyCommands& commands, const ControlRequest& request,
+                  const Respond& respond) {
   const auto limit = static_cast<std::size_t>(std::clamp<std::int64_t>(
       request.number("limit").value_or(100), 1, static_cast<std::int64_t>(kMaxPoliciesAPage)));
-  commands.cache.list(request.text("after").value_or(""), limit,
-                      [&commands, limit, respond = std::move(respond)](const auto& rows) {
-                        if (!rows.ok()) {
-                          respond(control_error("failed", "store: " + rows.error().detail));
-                          return;
-                        }
-                        Json list(json_array());
-                        for (const mta_sts::PolicyRow& row : rows.value()) {
-                          json_array_append_new(
-                              list.get(),
-                              policy_json(row.domain, row.policy, commands.clock.now()).release());
-                        }
-                        Json reply = control_ok();
-                        if (rows.value().size() == limit)
-                          set(reply, "next", text_json(rows.value().back().domain));
-                        set(reply, "policies", std::move(list));
-                        respond(std::move(reply));
-                      });
+  commands.cache.list(
+      request.text("after").value_or(""), limit, [&commands, limit, respond](const auto& rows) {
+        if (!rows.ok()) {
+          respond(control_error("failed", "store: " + rows.error().detail));
+          return;
+        }
+        Json list(json_array());
+        for (const mta_sts::PolicyRow& row : rows.value()) {
+          json_array_append_new(
+              list.get(), policy_json(row.domain, row.policy, commands.clock.now()).release());
+        }
+        Json reply = control_ok();
+        if (rows.value().size() == limit) set(reply, "next", text_json(rows.value().back().domain));
+        set(reply, "policies", std::move(list));
+        respond(std::move(reply));
+      });
 }
 
-void show_command(const PolicyCommands& commands, const ControlRequest& request, Respond respond) {
+void show_command(const PolicyCommands& commands, const ControlRequest& request,
+                  const Respond& respond) {
   const auto domain = domain_of(request, respond);
   if (!domain.has_value()) return;
   const auto show = [&commands, name = domain->text(), respond](bool) {
@@ -112,18 +112,18 @@ void show_command(const PolicyCommands& commands, const ControlRequest& request,
 }
 
 void refresh_command(const PolicyCommands& commands, const ControlRequest& request,
-                     Respond respond) {
+                     const Respond& respond) {
   const auto domain = domain_of(request, respond);
   if (!domain.has_value()) return;
-  commands.policies.refresh(
-      *domain, [domain = *domain, respond = std::move(respond)](const mta_sts::PolicyAnswer& now) {
-        Json reply = control_ok();
-        set(reply, "verdict", verdict_json(verdict::decide(domain, now)));
-        respond(std::move(reply));
-      });
+  commands.policies.refresh(*domain, [domain = *domain, respond](const mta_sts::PolicyAnswer& now) {
+    Json reply = control_ok();
+    set(reply, "verdict", verdict_json(verdict::decide(domain, now)));
+    respond(std::move(reply));
+  });
 }
 
-void purge_command(const PolicyCommands& commands, const ControlRequest& request, Respond respond) {
+void purge_command(const PolicyCommands& commands, const ControlRequest& request,
+                   const Respond& respond) {
   const auto on_done = [respond](const base::Outcome<store::StoreError>& result) {
     respond(result.ok() ? control_ok()
                         : control_error("failed", "removed from memory, not from the store: " +
@@ -257,20 +257,20 @@ class Explanation : public std::enable_shared_from_this<Explanation> {
 };
 
 void explain_command(const PolicyCommands& commands, const ControlRequest& request,
-                     Respond respond) {
+                     const Respond& respond) {
   const auto text = request.text("domain");
   const auto key = text.has_value() ? read_question_key(*text) : std::nullopt;
   if (!key.has_value()) {
     respond(control_error("usage", "not the name of a mail domain"));
     return;
   }
-  std::make_shared<Explanation>(commands, *key, std::move(respond))->start();
+  std::make_shared<Explanation>(commands, *key, respond)->start();
 }
 
 }  // namespace
 
 void add_policy_commands(ControlServer& server, const PolicyCommands& commands) {
-  using Function = void (*)(const PolicyCommands&, const ControlRequest&, Respond);
+  using Function = void (*)(const PolicyCommands&, const ControlRequest&, const Respond&);
   struct Row {
     const char* name;
     Effect effect;
@@ -284,11 +284,11 @@ void add_policy_commands(ControlServer& server, const PolicyCommands& commands) 
       {"explain", Effect::kReads, explain_command},
   };
   for (const Row& row : kRows) {
-    server.add_command(
-        row.name, row.effect,
-        [&commands, function = row.function](const ControlRequest& request, Respond respond) {
-          function(commands, request, std::move(respond));
-        });
+    server.add_command(row.name, row.effect,
+                       [&commands, function = row.function](const ControlRequest& request,
+                                                            const Respond& respond) {
+                         function(commands, request, respond);
+                       });
   }
 }
 

@@ -37,8 +37,7 @@ std::string framed(std::string_view text) {
 Questions::Questions(base::EventLoop& loop, const base::Clock& clock,
                      verdict::VerdictResolver& verdicts, dns::Resolver& resolver,
                      QuestionSettings settings)
-    : loop_(loop),
-      clock_(clock),
+    : clock_(clock),
       verdicts_(verdicts),
       resolver_(resolver),
       settings_(std::move(settings)),
@@ -96,7 +95,7 @@ void Questions::give(Format& format, Status status, std::string_view text, const
   reply(framed(text));
 }
 
-void Questions::ask(std::string_view request, Reply reply) {
+void Questions::ask(std::string_view request, const Reply& reply) {
   const std::size_t space = request.find(' ');
   Format* format = find_format(request.substr(0, space));
   if (format == nullptr || space == request.npos) {
@@ -257,7 +256,7 @@ void Questions::write_metrics(MetricsText& out) const {
   for (const auto& format : formats_) {
     for (std::size_t i = 0; i < kOutcomes.size(); ++i) {
       out.counter("questions_total", "Socketmap questions answered",
-                  fmt::format("map=\"{}\",outcome=\"{}\"", format->label, kOutcomes[i]),
+                  fmt::format(R"(map="{}",outcome="{}")", format->label, kOutcomes[i]),
                   format->counts[i]);
     }
   }

@@ -65,7 +65,7 @@ class Questions {
 
   // A reply that is ready for exactly these request bytes, or null.
   const std::string* find_ready(std::string_view request, base::WallTime now);
-  void ask(std::string_view request, Reply reply);
+  void ask(std::string_view request, const Reply& reply);
 
   // The domain's answers must be made anew (policy changed, purged, overridden).
   void forget(const std::string& domain);
@@ -122,7 +122,6 @@ class Questions {
   Reply take_waiting(std::uint64_t number);
   void on_deadline();
 
-  base::EventLoop& loop_;
   const base::Clock& clock_;
   verdict::VerdictResolver& verdicts_;
   dns::Resolver& resolver_;

@@ -228,7 +228,7 @@ class Connection : public Transaction {
 std::string set_aside(const std::string& path) {
   std::string stamp = base::format_utc(base::SystemClock().now());
   std::erase(stamp, ':');
-  const std::string aside = path + ".corrupt-" + stamp;
+  std::string aside = path + ".corrupt-" + stamp;
   std::error_code error;
   std::filesystem::rename(path, aside, error);
   if (error) return {};

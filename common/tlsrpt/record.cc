@@ -98,7 +98,7 @@ std::optional<std::string_view> host_of_authority(std::string_view authority) {
 // RFC 3986 §3: scheme ":" hier-part [ "?" query ] [ "#" fragment ]; no value when it is none.
 std::optional<Uri> split_uri(std::string_view text) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0 || !is_letter(text[0])) return std::nullopt;
+  if (colon == std::string_view::npos || !is_letter(text[0])) return std::nullopt;
   Uri uri;
   uri.scheme = text.substr(0, colon);
   const bool is_scheme = std::all_of(uri.scheme.begin(), uri.scheme.end(), [](char c) {

@@ -46,8 +46,7 @@ Or<DaemonLink> DaemonLink::from(const Command& command) {
   return link;
 }
 
-Failure<Exit> DaemonLink::problem(const Failure<ClientError>& failure,
-                                  std::string_view key) const {
+Failure<Exit> DaemonLink::problem(const Failure<ClientError>& failure, std::string_view key) const {
   switch (failure.code) {
     case ClientError::kUnreachable: {
       std::string text = fmt::format(
@@ -69,9 +68,9 @@ Failure<Exit> DaemonLink::problem(const Failure<ClientError>& failure,
       return fail(Exit::kTemporary,
                   failure.detail + "\nstrictmxd may still be at it; ask again, or give --timeout.");
     case ClientError::kProtocol:
-      return fail(Exit::kUnavailable,
-                  fmt::format("{}\nIs it strictmxd that listens there? Look at {}.", failure.detail,
-                              key));
+      return fail(
+          Exit::kUnavailable,
+          fmt::format("{}\nIs it strictmxd that listens there? Look at {}.", failure.detail, key));
   }
   return fail(Exit::kInternal, failure.detail);
 }
@@ -97,8 +96,7 @@ Or<client::Answer> DaemonLink::ask(std::string_view map, std::string_view key) {
 
 Or<Json> DaemonLink::control(std::string_view name, Json arguments) {
   json_object_set_new(arguments.get(), "command", json_text(name).release());
-  auto reply =
-      client::control(control_, print_json_line(arguments.get()), control_timeout_);
+  auto reply = client::control(control_, print_json_line(arguments.get()), control_timeout_);
   if (!reply.ok()) return problem(reply.error(), "client.control");
   Json object = parse_json(reply.value());
   if (object == nullptr) {

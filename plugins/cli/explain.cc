@@ -19,8 +19,7 @@ constexpr std::string_view kIndent = "     ";
 
 class ExplainPage {
  public:
-  explicit ExplainPage(const JsonView& reply)
-      : reply_(reply), now_(base::SystemClock().now()) {}
+  explicit ExplainPage(const JsonView& reply) : reply_(reply), now_(base::SystemClock().now()) {}
 
   std::string text() {
     out_ = styled(Style::kHeading, shown(reply_.text("domain"))) + "\n";
@@ -75,13 +74,14 @@ class ExplainPage {
       for (const std::string& pattern : policy.texts("mx")) {
         table.add({{"mx"}, {shown(pattern)}});
       }
-      table.add({{"max_age"}, {fmt::format("{} ({})", max_age,
-                                           span_in_words(std::chrono::seconds(max_age)))}});
+      table.add({{"max_age"},
+                 {fmt::format("{} ({})", max_age, span_in_words(std::chrono::seconds(max_age)))}});
       table.add({{"fetched"}, {with_distance(policy.text("fetched"), now_)}});
       table.add({{"refresh"}, {with_distance(policy.text("refresh_at"), now_)}});
       const bool is_live = policy.is_true("live");
-      table.add({{"expires"}, {with_distance(policy.text("expires"), now_),
-                               is_live ? Style::kPlain : Style::kBad}});
+      table.add(
+          {{"expires"},
+           {with_distance(policy.text("expires"), now_), is_live ? Style::kPlain : Style::kBad}});
       out_ += table.text();
       const std::string& id = reply_.member("record").text("id");
       if (!id.empty() && id != policy.text("id")) {
@@ -96,8 +96,9 @@ class ExplainPage {
     if (!verdict.has("failure")) return;
     const JsonView failure = verdict.member("failure");
     const std::string type = failure.text("result-type");
-    line(Style::kBad, fmt::format("last attempt failed: {}{}", type.empty() ? "" : shown(type) + ": ",
-                                  shown(failure.text("reason"))));
+    line(Style::kBad,
+         fmt::format("last attempt failed: {}{}", type.empty() ? "" : shown(type) + ": ",
+                     shown(failure.text("reason"))));
     if (failure.has("since")) line("failing since " + with_distance(failure.text("since"), now_));
     if (failure.has("retry-at")) {
       line("tried again at " + with_distance(failure.text("retry-at"), now_));
@@ -137,7 +138,8 @@ class ExplainPage {
     heading("What mail servers are told");
     Table table{std::string(kIndent)};
     for (const auto& [map, answer] : reply_.member("answers").text_members()) {
-      table.add({{shown(map)}, {shown(answer)}});
+      // "NOTFOUND " has a blank that only the protocol needs.
+      table.add({{shown(map)}, {shown(answer.substr(0, answer.find_last_not_of(' ') + 1))}});
     }
     out_ += table.text();
     line("from memory until " + with_distance(reply_.text("answers_until"), now_));

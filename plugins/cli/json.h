@@ -28,7 +28,8 @@ Json parse_json(std::string_view text);
 Json json_text(std::string_view text);
 Json json_texts(const std::vector<std::string>& texts);
 
-// An object or array with indentation and a line end, in ASCII alone, so that a terminal can show it.
+// An object or array with indentation and a line end, in ASCII alone, so that a terminal can show
+// it.
 std::string print_json(const json_t* value);
 // The same on one line, without a line end.
 std::string print_json_line(const json_t* value);

@@ -42,6 +42,19 @@ int finish(const Outcome& outcome) {
   return static_cast<int>(Exit::kOk);
 }
 
+// --help and --version arrive here too, as success.
+int explain_usage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) {
+    app.exit(error);
+    return static_cast<int>(Exit::kOk);
+  }
+  const auto unknown = app.remaining(true);
+  const std::string problem =
+      unknown.empty() ? error.what() : "no such command or option: " + unknown.front();
+  print_problem(problem + "\nstrictmx --help tells what there is.");
+  return static_cast<int>(Exit::kUsage);
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Asks and manages strictmxd, checks MTA-STS and TLSRPT texts, sets up Postfix.",
                "strictmx"};
@@ -49,9 +62,9 @@ int run(int argc, char** argv) {
   app.fallthrough();
   app.require_subcommand(1);
   app.set_version_flag("--version", "strictmx " STRICTMX_VERSION);
-  app.add_option("--config", command.config_path,
-                 fmt::format("configuration file (default {}, where it exists)",
-                             base::kDefaultConfigPath));
+  app.add_option(
+      "--config", command.config_path,
+      fmt::format("configuration file (default {}, where it exists)", base::kDefaultConfigPath));
   app.add_option("--set", command.sets, "section.key=value, over the file; repeatable")
       ->allow_extra_args(false);
   app.add_option("--timeout", command.timeout_seconds, "wait at most so many seconds")
@@ -65,7 +78,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return static_cast<int>(app.exit(error) == 0 ? Exit::kOk : Exit::kUsage);
+    return explain_usage(app, error);
   }
   return finish(command.run());
 }

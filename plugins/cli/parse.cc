@@ -45,10 +45,11 @@ struct TextLine {
 };
 
 Or<std::string> read_input(const std::string& file) {
+  const std::string name = file == "-" ? "standard input" : file;
   base::UniqueDescriptor opened;
   if (file != "-") {
     opened = base::UniqueDescriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!opened) return fail(Exit::kNoInput, fmt::format("{}: {}", file, std::strerror(errno)));
+    if (!opened) return fail(Exit::kNoInput, fmt::format("{}: {}", name, std::strerror(errno)));
   }
   const int descriptor = file == "-" ? STDIN_FILENO : opened.get();
   std::string text;
@@ -56,11 +57,14 @@ Or<std::string> read_input(const std::string& file) {
   while (true) {
     const ssize_t got = read(descriptor, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(Exit::kNoInput, fmt::format("{}: {}", file, std::strerror(errno)));
+    if (got < 0) return fail(Exit::kNoInput, fmt::format("{}: {}", name, std::strerror(errno)));
     if (got == 0) return text;
     text.append(buffer, static_cast<std::size_t>(got));
     if (text.size() > kMaxInputBytes) {
-      return fail(Exit::kData, fmt::format("{}: over {} bytes", file, kMaxInputBytes));
+      return fail(Exit::kData,
+                  fmt::format("{}: over {} bytes, far more than a policy or record may "
+                              "have (RFC 8461 §3.3 suggests 65536)",
+                              name, kMaxInputBytes));
     }
   }
 }
@@ -112,9 +116,8 @@ std::size_t line_at_fault(const RecordKind& kind, const std::vector<TextLine>& l
 
 // `parse` is find_record or, for a single unrelated record, parse_record, which says what is
 // wrong with it.
-template <class Find, class Parse>
-auto check_record(const RecordKind& kind, const std::string& input, Find find, Parse parse)
-    -> Or<typename decltype(parse(std::string_view()))::value_type> {
+template <class Record, class Find, class Parse>
+Or<Record> check_record(const RecordKind& kind, const std::string& input, Find find, Parse parse) {
   const std::vector<TextLine> lines = lines_of(input);
   std::vector<std::string> texts;
   for (const TextLine& line : lines) texts.push_back(line.text);
@@ -135,9 +138,9 @@ auto check_record(const RecordKind& kind, const std::string& input, Find find, P
 Outcome parse_sts_record(const ParseOptions& options) {
   const auto input = read_input(options.file);
   if (!input.ok()) return input.error();
-  const auto record = check_record(
-      kStsRecord, input.value(),
-      [](const auto& texts) { return mta_sts::find_record(texts); }, mta_sts::parse_record);
+  const auto record = check_record<mta_sts::Record>(
+      kStsRecord, input.value(), [](const auto& texts) { return mta_sts::find_record(texts); },
+      mta_sts::parse_record);
   if (!record.ok()) return record.error();
   Json object(json_object());
   json_object_set_new(object.get(), "id", json_text(record.value().id).release());
@@ -148,9 +151,9 @@ Outcome parse_sts_record(const ParseOptions& options) {
 Outcome parse_tlsrpt_record(const ParseOptions& options) {
   const auto input = read_input(options.file);
   if (!input.ok()) return input.error();
-  const auto record = check_record(
-      kTlsrptRecord, input.value(),
-      [](const auto& texts) { return tlsrpt::find_record(texts); }, tlsrpt::parse_record);
+  const auto record = check_record<tlsrpt::Record>(
+      kTlsrptRecord, input.value(), [](const auto& texts) { return tlsrpt::find_record(texts); },
+      tlsrpt::parse_record);
   if (!record.ok()) return record.error();
   Json object(json_object());
   json_object_set_new(object.get(), "rua", json_texts(record.value().rua).release());
@@ -163,7 +166,8 @@ std::string with_line(const Failure<mta_sts::PolicyError>& failure, std::string_
   if (failure.code != mta_sts::PolicyError::kMissing) return failure.detail;
   const auto feeds = static_cast<std::size_t>(std::count(input.begin(), input.end(), '\n'));
   const bool is_open = !input.empty() && input.back() != '\n';
-  return fmt::format("line {}, the last: {}", feeds + (is_open ? 1 : 0), failure.detail);
+  const std::size_t last = std::max<std::size_t>(feeds + (is_open ? 1 : 0), 1);
+  return fmt::format("line {}, the last: {}", last, failure.detail);
 }
 
 Outcome parse_sts_policy(const ParseOptions& options) {

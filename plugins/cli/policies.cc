@@ -68,7 +68,10 @@ Outcome list(const Command& command, const ListOptions& options) {
   Table table;
   Json rows(json_array());
   using Style::kHeading;
-  table.add({{"DOMAIN", kHeading}, {"MODE", kHeading}, {"ID", kHeading}, {"EXPIRES", kHeading},
+  table.add({{"DOMAIN", kHeading},
+             {"MODE", kHeading},
+             {"ID", kHeading},
+             {"EXPIRES", kHeading},
              {"MX", kHeading}});
   const auto next = for_each_policy(link.value(), options, [&](const JsonView& policy) -> Outcome {
     if (options.is_json) {
@@ -141,9 +144,9 @@ Outcome refresh(const Command& command, const DomainOptions& options) {
   }
   if (!verdict.has("failure")) return base::done();
   const std::string type = failure.text("result-type");
-  return fail(Exit::kTemporary, fmt::format("the refresh failed: {}{}",
-                                            type.empty() ? "" : type + ": ",
-                                            failure.text("reason")));
+  return fail(Exit::kTemporary,
+              fmt::format("the refresh failed: {}{}", type.empty() ? "" : type + ": ",
+                          failure.text("reason")));
 }
 
 Outcome purge(const Command& command, const std::optional<std::string>& domain) {
@@ -220,14 +223,18 @@ void add_list(CLI::App& parent, Command& command) {
 }
 
 void add_purge(CLI::App& parent, Command& command) {
-  auto domain = std::make_shared<std::optional<std::string>>();
+  struct Options {
+    std::optional<std::string> domain;
+    bool is_all = false;
+  };
+  auto options = std::make_shared<Options>();
   CLI::App* sub = parent.add_subcommand("purge", "forget a policy, or all of them");
   CLI::App* what = sub->add_option_group("what", "one of the two");
-  what->add_option("DOMAIN", *domain, "policy domain");
-  what->add_flag("--all", "every policy");
+  what->add_option("DOMAIN", options->domain, "policy domain");
+  what->add_flag("--all", options->is_all, "every policy");
   what->require_option(1);
-  sub->callback([&command, domain] {
-    command.run = [&command, domain] { return purge(command, *domain); };
+  sub->callback([&command, options] {
+    command.run = [&command, options] { return purge(command, options->domain); };
   });
 }
 
@@ -240,8 +247,8 @@ void add_policies(CLI::App& app, Command& command) {
   add_domain_command(*parent, command, "show", "one stored policy", show);
   add_domain_command(*parent, command, "refresh", "look at DNS and fetch the policy now", refresh);
   add_purge(*parent, command);
-  CLI::App* sub =
-      parent->add_subcommand("export", "live enforce policies as a hash or texthash map of Postfix");
+  CLI::App* sub = parent->add_subcommand(
+      "export", "live enforce policies as a hash or texthash map of Postfix");
   sub->callback([&command] { command.run = [&command] { return export_map(command); }; });
 }
 

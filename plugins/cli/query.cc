@@ -83,8 +83,9 @@ Outcome query(const Command& command, const QueryOptions& options) {
 
 std::string map_name_problem(const std::string& name) {
   const bool is_name = !name.empty() && name.size() <= client::kMaxMapNameBytes &&
-                       name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                              "0123456789_-") == name.npos;
+                       name.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                           "0123456789_-") == name.npos;
   return is_name ? "" : "a map is 1 to 32 of A-Z a-z 0-9 _ -";
 }
 

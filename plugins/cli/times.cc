@@ -15,9 +15,9 @@ namespace {
 std::optional<base::WallTime> read_utc(const std::string& text) {
   std::tm parts{};
   int length = 0;
-  const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &parts.tm_year,
-                                 &parts.tm_mon, &parts.tm_mday, &parts.tm_hour, &parts.tm_min,
-                                 &parts.tm_sec, &length);
+  const int fields =
+      std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &parts.tm_year, &parts.tm_mon,
+                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &length);
   if (fields != 6 || length != static_cast<int>(text.size())) return std::nullopt;
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
@@ -42,7 +42,8 @@ std::string span_in_words(std::chrono::seconds span) {
 std::string with_distance(std::string_view time, base::WallTime now) {
   const auto read = read_utc(std::string(time));
   if (!read.has_value()) return shown(time);
-  const bool is_future = *read >= now;
+  if (*read == now) return fmt::format("{} (now)", time);
+  const bool is_future = *read > now;
   const std::string span = span_in_words(is_future ? *read - now : now - *read);
   return fmt::format("{} ({})", time, is_future ? "in " + span : span + " ago");
 }

@@ -205,7 +205,7 @@ class Daemon::Core {
   base::Outcome<StartError> make_parts(const Settings& settings) {
     auto resolver = dns::UnboundResolver::create(*loop_, settings.dns);
     if (!resolver.ok()) return fail(StartError::kConfig, resolver.error().detail);
-    auto client = http::CurlClient::create(*loop_, settings.https);
+    auto client = http::HttpsClient::create(*loop_, settings.https);
     if (!client.ok()) return fail(StartError::kConfig, client.error().detail);
     resolver_ = std::make_unique<CurrentResolver>(std::move(resolver).value());
     client_ = std::make_unique<CurrentClient>(std::move(client).value());
@@ -295,7 +295,7 @@ class Daemon::Core {
     if (!settings.ok()) return fail(StartError::kConfig, settings.error().detail);
     auto resolver = dns::UnboundResolver::create(*loop_, settings.value().dns);
     if (!resolver.ok()) return fail(StartError::kConfig, resolver.error().detail);
-    auto client = http::CurlClient::create(*loop_, settings.value().https);
+    auto client = http::HttpsClient::create(*loop_, settings.value().https);
     if (!client.ok()) return fail(StartError::kConfig, client.error().detail);
     auto logging = base::log_open("strictmxd", config.value().text("log.level"),
                                   config.value().text("log.target"));

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "common/dns/unbound_resolver.h"
-#include "common/http/curl_client.h"
+#include "common/http/https_client.h"
 
 namespace strictmx::daemon {
 
@@ -46,23 +46,23 @@ class CurrentResolver : public dns::Resolver {
 
 class CurrentClient : public http::Client {
  public:
-  explicit CurrentClient(std::unique_ptr<http::CurlClient> first) : current_(std::move(first)) {}
+  explicit CurrentClient(std::unique_ptr<http::HttpsClient> first) : current_(std::move(first)) {}
 
-  void replace(std::unique_ptr<http::CurlClient> next) {
+  void replace(std::unique_ptr<http::HttpsClient> next) {
     retired_.push_back(std::exchange(current_, std::move(next)));
   }
   void drop_retired() {
     std::erase_if(retired_, [](const auto& old) { return old->open_requests() == 0; });
   }
-  const http::CurlClient& current() const { return *current_; }
+  const http::HttpsClient& current() const { return *current_; }
 
   void get(const http::HttpRequest& request, http::HttpCallback callback) override {
     current_->get(request, std::move(callback));
   }
 
  private:
-  std::unique_ptr<http::CurlClient> current_;
-  std::vector<std::unique_ptr<http::CurlClient>> retired_;
+  std::unique_ptr<http::HttpsClient> current_;
+  std::vector<std::unique_ptr<http::HttpsClient>> retired_;
 };
 
 }  // namespace strictmx::daemon

@@ -11,7 +11,7 @@
 
 #include "common/base/config_file.h"
 #include "common/dns/unbound_resolver.h"
-#include "common/http/curl_client.h"
+#include "common/http/https_settings.h"
 #include "common/mta_sts/policy_resolver.h"
 #include "common/service/questions.h"
 

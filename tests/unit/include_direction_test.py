@@ -36,7 +36,6 @@ THIRD_PARTY = {
     "libidn2": (r"idn2\.h", {"base": 1}),
     "fmt": (r"fmt/.*", {**{folder: MANY for folder in ORDER}, "plugins": MANY}),
     "libunbound": (r"unbound\.h|unbound-event\.h", {"dns": MANY}),
-    "libcurl": (r"curl/.*", {"http": MANY}),
     "OpenSSL": (r"openssl/.*", {"http": MANY, "smtp": MANY, "dkim": MANY}),
     "SQLite": (r"sqlite3(ext)?\.h", {"store": MANY}),
     "jansson": (r"jansson\.h", {"tlsrpt": MANY, "verdict": MANY, "service": MANY, "client": MANY,
@@ -232,9 +231,6 @@ SELF_CHECK = [
     ("unbound in dns", {"common/dns/a.cc": "#include <unbound.h>\n#include <unbound-event.h>\n"},
      None),
     ("unbound elsewhere", {"common/dane/a.cc": "#include <unbound.h>\n"}, "common/dane/a.cc:1: "),
-    ("curl in http", {"common/http/a.cc": "#include <curl/curl.h>\n"}, None),
-    ("curl elsewhere", {"common/reporting/a.cc": "#include <curl/curl.h>\n"},
-     "common/reporting/a.cc:1: "),
     ("OpenSSL", {f"common/{folder}/a.cc": "#include <openssl/ssl.h>\n"
                  for folder in ("http", "smtp", "dkim")}, None),
     ("OpenSSL elsewhere", {"common/verdict/a.cc": "#include <openssl/ssl.h>\n"},
