@@ -1,6 +1,7 @@
 // control_server.cc - see control_server.h.
 #include "common/service/control_server.h"
 
+#include <jansson.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

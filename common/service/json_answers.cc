@@ -1,6 +1,8 @@
 // json_answers.cc - see json_answers.h.
 #include "common/service/json_answers.h"
 
+#include <jansson.h>
+
 #include <cstdlib>
 
 #include "common/base/log.h"
@@ -30,6 +32,8 @@ Status reply_json(const Json& object, std::string& out) {
 }
 
 }  // namespace
+
+void JsonFree::operator()(json_t* value) const { json_decref(value); }
 
 Json text_json(std::string_view text) {
   json_t* value = json_stringn(text.data(), text.size());

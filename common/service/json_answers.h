@@ -11,18 +11,18 @@
 // Threads: stateless. Limits: a reply over kMaxReplyBytes loses "mx" (and then "hosts" beyond 100).
 #pragma once
 
-#include <jansson.h>
-
 #include <memory>
 #include <string>
 
 #include "common/service/answer_format.h"
 #include "common/verdict/verdict.h"
 
+struct json_t;  // jansson
+
 namespace strictmx::service {
 
 struct JsonFree {
-  void operator()(json_t* value) const { json_decref(value); }
+  void operator()(json_t* value) const;
 };
 using Json = std::unique_ptr<json_t, JsonFree>;
 

@@ -1,6 +1,8 @@
 // policy_commands.cc - see policy_commands.h.
 #include "common/service/policy_commands.h"
 
+#include <jansson.h>
+
 #include <algorithm>
 #include <memory>
 #include <utility>

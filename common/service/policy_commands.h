@@ -6,8 +6,8 @@
 //
 //   policies.list    {"after", "limit"}  -> {"policies": [...], "next"}   by name, from the store
 //   policies.show    {"domain"}          -> {"policy": {...}}
-//   policies.refresh {"domain"}          -> {"verdict": {...}}  asks DNS (its TTLs hold) and fetches now
-//   policies.purge   {"domain"} or {}    -> {}                  of a domain, or all
+//   policies.refresh {"domain"}          -> {"verdict": {...}}  asks DNS (its TTLs hold) and
+//   fetches now policies.purge   {"domain"} or {}    -> {}                  of a domain, or all
 //   explain          {"domain"}          -> see explain_command in policy_commands.cc
 #pragma once
 
