@@ -93,17 +93,22 @@ become_owner() {
   group=$(stat -c %g "$source")
   [ "$owner" -ne 0 ] || return 0
   if setpriv --reuid="$owner" --regid="$group" --clear-groups test -w "$source"; then
-    exec setpriv --reuid="$owner" --regid="$group" --clear-groups sh "$source/packaging/quickstart.sh" "$@"
+    exec setpriv --reuid="$owner" --regid="$group" --clear-groups \
+      sh "$source/packaging/quickstart.sh" "$@"
   fi
   complain "uid $owner owns $source but can't write there; going on as root"
 }
 
+# ninja configures again when a CMakeLists.txt has changed, but does not watch the presets, and would
+# go on with the old sources when the folder was moved or copied.
+is_configured() {
+  [ -e "$build/build.ninja" ] &&
+    grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$source" "$build/CMakeCache.txt" &&
+    [ -z "$(find "$source/CMakePresets.json" -newer "$build/build.ninja")" ]
+}
+
 build_programs() {
-  # ninja configures again when a CMakeLists.txt has changed; the presets it does not watch.
-  if [ ! -e "$build/build.ninja" ] ||
-    [ -n "$(find "$source/CMakePresets.json" -newer "$build/build.ninja")" ]; then
-    (cd "$source" && cmake --preset quick) || return 1
-  fi
+  is_configured || (cd "$source" && cmake --fresh --preset quick) || return 1
   cmake --build "$build" --target strictmxd strictmx
 }
 
@@ -180,7 +185,8 @@ judge_answer() {
         "above). Mail to it goes on as without MTA-STS."
       ;;
     *'"failure"'*)
-      say "DNS is out of reach from here, or its name servers fail for $domain (see the reason above)."
+      say "DNS is out of reach from here, or its name servers fail for $domain (see the reason" \
+        "above)."
       say "strictmxd uses the name servers of /etc/resolv.conf; mail goes on as without MTA-STS."
       ;;
     *'"mode": "enforce"'* | *'"mode":"enforce"'*)
@@ -230,10 +236,13 @@ say_how_to_go_on() {
   say
   say "Exactly what this site needs, merged with what it has (CA file, Postfix version, other maps):"
   say "    $build/strictmx --config $config setup postfix"
-  say "Ask again:   $build/strictmx --config $config query $domain"
+  say "Ask again:    $build/strictmx --config $config query $domain"
   say "Step by step: $build/strictmx --config $config explain $domain"
-  say "Log:         $log"
-  say "Stop it:     sh $source/packaging/quickstart.sh --stop     (or: kill $daemon)"
+  # strictmx takes no configuration file from another user, not even as root.
+  [ "$(id -u)" -eq 0 ] ||
+    say "              (as user $(id -un 2>/dev/null || id -u), who owns this folder)"
+  say "Log:          $log"
+  say "Stop it:      sh $source/packaging/quickstart.sh --stop     (or: kill $daemon)"
   say "Take the line out of main.cf before stopping it: Postfix defers mail while nobody answers there."
 }
 

@@ -5,9 +5,9 @@
 
 The build folder gives the compile commands and, once it is built, each file's dependencies: a file is looked
 at again when clang-tidy, .clang-tidy, its compile command, itself or anything of the project that it includes
-has changed. A PATH is a file, or a folder for all files below it. The files changed last come first. When --seconds have passed, no further file is begun and the
-rest are skips. Prints `FAIL FILE` with the findings, and `N passed, N failed, N skipped`; the exit status is 1
-when something was found.
+has changed. A PATH is a file, or a folder for all files below it. The files changed last come first. When
+--seconds have passed, no further file is begun and the rest are skips. Prints `FAIL FILE` with the findings,
+and `N passed, N failed, N skipped`; the exit status is 1 when something was found.
 """
 
 import argparse

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -88,6 +89,8 @@ unsigned long raise_open_files() {
   getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
 }
+
+void release_free_memory() { malloc_trim(0); }
 
 void notify_systemd(std::string_view state) {
   const char* path = std::getenv("NOTIFY_SOCKET");

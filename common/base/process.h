@@ -42,6 +42,9 @@ Result<PeerIds, ProcessError> peer_ids(int descriptor);
 // Raises the soft limit of open files to the hard one; says what it is now.
 unsigned long raise_open_files();
 
+// Gives memory that was freed back to the system (glibc keeps it otherwise).
+void release_free_memory();
+
 // One datagram to $NOTIFY_SOCKET (sd_notify(3)): "READY=1", "RELOADING=1\n...", "STOPPING=1".
 // Nothing happens without the variable.
 void notify_systemd(std::string_view state);

@@ -46,6 +46,7 @@ constexpr std::uint32_t kQuestionMode = 0666;  // asking changes nothing; restri
 constexpr std::uint32_t kControlMode = 0600;
 constexpr std::chrono::seconds kTick{30};
 constexpr int kTicksASweep = 120;  // an hour
+constexpr std::uint64_t kResolutionsATrim = 100;
 constexpr std::chrono::milliseconds kShutdownCheck{20};
 
 struct Listeners {
@@ -264,6 +265,13 @@ class Daemon::Core {
   void tick() {
     resolver_->drop_retired();
     client_->drop_retired();
+    // What a burst of TLS sessions used goes back to the system; a few milliseconds at most, and
+    // only after one.
+    const std::uint64_t resolved = policies_->counters().resolutions;
+    if (resolved - trimmed_at_ >= kResolutionsATrim && policies_->jobs() == 0) {
+      trimmed_at_ = resolved;
+      base::release_free_memory();
+    }
     cache_->retry_store();
     policies_->refresh_due();
     if (++ticks_ % kTicksASweep == 0) {
@@ -446,6 +454,7 @@ class Daemon::Core {
   std::optional<base::Timer> shutdown_;
   base::SteadyTime shutdown_deadline_{};
   int ticks_ = 0;
+  std::uint64_t trimmed_at_ = 0;  // resolutions, when memory was last given back
 };
 
 Daemon::Daemon(std::unique_ptr<Core> core) : core_(std::move(core)) {}
