@@ -158,7 +158,8 @@ start_daemon() {
   echo "$daemon" >"$pid_file"
   tenths=0
   until timeout 5 "$build/strictmx" --config "$config" policies list >/dev/null 2>&1; do
-    if ! kill -0 "$daemon" 2>/dev/null || [ -z "$(running_daemon)" ] && [ "$tenths" -gt 10 ]; then
+    # At first the pid is still that of setsid.
+    if [ "$tenths" -gt 10 ] && [ -z "$(running_daemon)" ]; then
       status=0
       wait "$daemon" || status=$?
       rm -f "$pid_file"

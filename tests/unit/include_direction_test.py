@@ -55,7 +55,7 @@ C_AND_POSIX = re.compile(
     r"string|strings|sysexits|syslog|termios|time|unistd|wchar)\.h")
 LINUX_ONLY = re.compile(
     r"linux/.*|asm/.*|sys/(epoll|eventfd|inotify|prctl|signalfd|timerfd|capability)\.h|"
-    r"systemd/.*|seccomp\.h")
+    r"systemd/.*|seccomp\.h|malloc\.h")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*(?:include|include_next|import)\b[ \t]*(.*)$', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
