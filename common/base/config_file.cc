@@ -336,8 +336,9 @@ const std::vector<ListenerSetting>& Config::listeners(std::string_view name) con
 
 std::string run_folder() {
   if (geteuid() == 0) return "/run/strictmx";
-  return environment_or("XDG_RUNTIME_DIR", fmt::format("/tmp/strictmx-{}", geteuid())) +
-         "/strictmx";
+  // Without a runtime folder of the user's own: never a name in /tmp that others could take first.
+  const std::string runtime = environment_or("XDG_RUNTIME_DIR", "");
+  return runtime.empty() ? state_folder() + "/run" : runtime + "/strictmx";
 }
 
 std::string state_folder() {

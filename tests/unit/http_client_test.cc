@@ -410,7 +410,7 @@ TEST(HttpsClient, TheDeadlineCoversAllOfIt) {
   const auto drip = [](Peer& peer, const std::string& text) {
     for (const char c : text) {
       if (!peer.write({&c, 1})) return;
-      std::this_thread::sleep_for(20ms);
+      std::this_thread::sleep_for(60ms);
     }
   };
   const std::vector<Case> cases = {
@@ -454,10 +454,10 @@ TEST(HttpsClient, TheDeadlineCoversAllOfIt) {
       port = testing::port_of(testing::listen_on("127.0.0.1", 0, 1));
       hole = std::make_unique<BlackHole>("127.0.0.1", port);
     }
-    ClientRun run(port, 300ms);
+    ClientRun run(port, 1s);
     const auto before = std::chrono::steady_clock::now();
-    EXPECT_EQ(words(run.get()), "timeout: 127.0.0.1: no whole answer within 0.3 s, " + c.want);
-    EXPECT_GE(std::chrono::steady_clock::now() - before, 290ms);
+    EXPECT_EQ(words(run.get()), "timeout: 127.0.0.1: no whole answer within 1 s, " + c.want);
+    EXPECT_GE(std::chrono::steady_clock::now() - before, 990ms);
   }
 }
 
@@ -651,7 +651,7 @@ TEST(HttpsClient, OverTheLimitRequestsWaitInTheirOrder) {
   // Silent until the first 1024 have run into their deadline, then a server.
   const auto silent = testing::listen_on("127.0.0.1", 0, 2048);
   constexpr int kExtra = 5;
-  ClientRun run(testing::port_of(silent), 3s);
+  ClientRun run(testing::port_of(silent), 5s);
   std::size_t timeouts = 0;
   std::vector<int> others;
   for (std::size_t i = 0; i < kMaxOpenRequests + kExtra; ++i) {
@@ -671,7 +671,7 @@ TEST(HttpsClient, OverTheLimitRequestsWaitInTheirOrder) {
   }
   EXPECT_EQ(run.client().open_requests(), kMaxOpenRequests + kExtra);
   EXPECT_EQ(run.client().counters().queue_waits, static_cast<std::uint64_t>(kExtra));
-  run.run_for(1s);
+  run.run_for(500ms);
   EXPECT_TRUE(others.empty());  // their address refuses at once, had they been let out
   run.run_for(20s);
   EXPECT_EQ(timeouts, kMaxOpenRequests);
