@@ -13,7 +13,7 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN];
   if (text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos)
     return std::nullopt;
-  std::memcpy(buffer, text.data(), text.size());
+  text.copy(buffer, text.size());
   buffer[text.size()] = '\0';
   IpAddress address;
   if (inet_pton(AF_INET, buffer, address.bytes_.data()) == 1) return address;

@@ -7,11 +7,11 @@ namespace strictmx::tlsrpt {
 namespace {
 
 constexpr std::array kAll = {
-    ResultType::kStarttlsNotSupported, ResultType::kCertificateHostMismatch,
+    ResultType::kStarttlsNotSupported,  ResultType::kCertificateHostMismatch,
     ResultType::kCertificateNotTrusted, ResultType::kCertificateExpired,
-    ResultType::kValidationFailure,    ResultType::kTlsaInvalid,
-    ResultType::kDnssecInvalid,        ResultType::kDaneRequired,
-    ResultType::kStsPolicyFetchError,  ResultType::kStsPolicyInvalid,
+    ResultType::kValidationFailure,     ResultType::kTlsaInvalid,
+    ResultType::kDnssecInvalid,         ResultType::kDaneRequired,
+    ResultType::kStsPolicyFetchError,   ResultType::kStsPolicyInvalid,
     ResultType::kStsWebpkiInvalid,
 };
 
