@@ -3,7 +3,7 @@
 //
 // Use: parse_netstring() on what has been read so far; consume `consumed` bytes when complete.
 // Threads: pure functions. Units: bytes.
-// Limits: the caller's max_payload; a length of more digits than that needs is malformed at once,
+// Limits: the caller's max_payload; a length of more digits than that needs is kTooLong at once,
 // so a peer can't make us wait for a frame that we would refuse anyway.
 #pragma once
 

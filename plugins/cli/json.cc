@@ -79,7 +79,7 @@ bool JsonView::is_true(const char* name) const { return json_is_true(find(name))
 std::string JsonView::text(const char* name) const {
   const json_t* found = find(name);
   if (!json_is_string(found)) return {};
-  return std::string(json_string_value(found), json_string_length(found));
+  return {json_string_value(found), json_string_length(found)};
 }
 
 std::int64_t JsonView::number(const char* name) const {

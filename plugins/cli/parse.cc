@@ -120,6 +120,7 @@ template <class Record, class Find, class Parse>
 Or<Record> check_record(const RecordKind& kind, const std::string& input, Find find, Parse parse) {
   const std::vector<TextLine> lines = lines_of(input);
   std::vector<std::string> texts;
+  texts.reserve(lines.size());
   for (const TextLine& line : lines) texts.push_back(line.text);
   if (texts.empty()) return nothing_published(kind, 0);
   auto found = find(texts);

@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -18,8 +18,6 @@
 #include <vector>
 
 #include "common/base/unique_descriptor.h"
-
-extern char** environ;
 
 namespace strictmx::cli {
 namespace {

@@ -121,8 +121,8 @@ void advise_map(const PostfixSite& site, PostfixVersion version, const std::stri
     return;
   }
   if (shown(site.policy_maps) != site.policy_maps) {
-    advice.warnings.push_back("smtp_tls_policy_maps holds unprintable characters; put " +
-                              advice.table + " at its end by hand");
+    advice.warnings.emplace_back("smtp_tls_policy_maps holds unprintable characters; put " +
+                                 advice.table + " at its end by hand");
     return;
   }
   std::string why = version < kFirstWithTlsrpt
@@ -144,7 +144,7 @@ void advise_map(const PostfixSite& site, PostfixVersion version, const std::stri
     why += "; your own maps stay first: what they say of a domain wins";
   }
   if (site.policy_maps.find(kTlspolPort) != std::string::npos) {
-    advice.warnings.push_back(
+    advice.warnings.emplace_back(
         "smtp_tls_policy_maps has a table on port 8642 (postfix-tlspol): it is asked first and "
         "wins; take it out when you switch to strictmxd");
   }
@@ -176,24 +176,26 @@ void advise_roots(const PostfixSite& site, const StrictmxSite& own, Advice& advi
                                "every delivery at level `secure` is deferred. A CAfile is read "
                                "before the chroot, so it works there too"});
     if (!own.ca_file_is_readable) {
-      advice.warnings.push_back(own.ca_file +
-                                " can't be read here; install the package ca-certificates, or name "
-                                "your file of roots");
+      advice.warnings.emplace_back(
+          own.ca_file +
+          " can't be read here; install the package ca-certificates, or name "
+          "your file of roots");
     }
     return;
   }
   if (!site.ca_file.empty()) {
     advice.done.push_back("smtp_tls_CAfile = " + site.ca_file);
     if (!site.ca_file_is_readable) {
-      advice.warnings.push_back("smtp_tls_CAfile = " + site.ca_file +
-                                " can't be read here; without it every delivery at level `secure` "
-                                "is deferred");
+      advice.warnings.emplace_back(
+          "smtp_tls_CAfile = " + site.ca_file +
+          " can't be read here; without it every delivery at level `secure` "
+          "is deferred");
     }
     return;
   }
   advice.done.push_back("smtp_tls_CApath = " + site.ca_path);
   if (site.chroot == Chroot::kYes) {
-    advice.warnings.push_back(
+    advice.warnings.emplace_back(
         fmt::format("smtp(8) runs in a chroot and reads smtp_tls_CApath inside of it: the hashed "
                     "certificates must be in {}{}. A smtp_tls_CAfile has no such condition",
                     site.queue_directory, site.ca_path));
@@ -202,35 +204,36 @@ void advise_roots(const PostfixSite& site, const StrictmxSite& own, Advice& advi
 
 void warn_of_routes(const PostfixSite& site, Advice& advice) {
   if (!site.relay_host.empty()) {
-    advice.warnings.push_back(fmt::format(
+    advice.warnings.emplace_back(fmt::format(
         "relayhost = {}: mail goes there, and strictmxd is asked about that name alone. "
         "Policies of recipients' domains must be enforced on the relay",
         site.relay_host));
   }
   if (!site.transport_maps.empty()) {
-    advice.warnings.push_back(
+    advice.warnings.emplace_back(
         "transport_maps is set: what it sends elsewhere is looked up by its next hop, not by the "
         "recipient's domain, and only where that transport is smtp(8)");
   }
   const std::string transport = site.default_transport.substr(0, site.default_transport.find(':'));
   if (!transport.empty() && transport != "smtp") {
-    advice.warnings.push_back("default_transport = " + site.default_transport +
-                              ": give that service the same settings in master.cf, if it is "
-                              "smtp(8)");
+    advice.warnings.emplace_back("default_transport = " + site.default_transport +
+                                 ": give that service the same settings in master.cf, if it is "
+                                 "smtp(8)");
   }
   if (site.wrapper_mode) {
-    advice.warnings.push_back(
+    advice.warnings.emplace_back(
         "smtp_tls_wrappermode = yes: TLS is spoken from the first byte, which MX hosts on port 25 "
         "do not; put it on the one service in master.cf that needs it");
   }
   if (site.chroot == Chroot::kNoService) {
-    advice.warnings.push_back("master.cf has no service smtp/unix: nothing delivers by SMTP here");
+    advice.warnings.emplace_back(
+        "master.cf has no service smtp/unix: nothing delivers by SMTP here");
   }
 }
 
 void warn_of_versions(const PostfixSite& site, PostfixVersion version, Advice& advice) {
   if (version < kFirstWithMxPatterns) {
-    advice.warnings.push_back(
+    advice.warnings.emplace_back(
         fmt::format("Postfix {} checks the policy's patterns against the certificate alone; from "
                     "3.10.5 on it also skips MX hosts whose name matches none",
                     site.version));
