@@ -192,6 +192,9 @@ void Exchange::read_answer() {
         (read.status == TlsStatus::kFailed && reader_.has_begun())) {
       return stream_ended(read.status);
     }
+    if (read.status == TlsStatus::kWantRead && ++empty_reads_ > kMaxEmptyReads) {
+      return fail_with(HttpError::kProtocol, peer() + "too many TLS records without data");
+    }
     if (read.status != TlsStatus::kDone) return wait_for(read.status);
     switch (reader_.read({buffer.data(), read.count})) {
       case ReadState::kMore:

@@ -27,6 +27,10 @@ namespace strictmx::http {
 // Three SYNs on Linux; further addresses get their turn within the default deadline.
 inline constexpr std::chrono::milliseconds kConnectTimeout{5000};
 
+// Reads of the TLS stream that bring no data: partial records of a slow peer, tickets, key updates.
+// A flood of the latter would keep the loop busy.
+inline constexpr int kMaxEmptyReads = 2000;
+
 // What all exchanges of a client have in common.
 struct ExchangeTerms {
   TlsContext tls;
@@ -90,6 +94,7 @@ class Exchange {
   Callback on_done_;
   State state_ = State::kIdle;
   bool is_starting_ = false;
+  int empty_reads_ = 0;
   std::size_t next_address_ = 0;
   std::string outgoing_;
   ResponseReader reader_;

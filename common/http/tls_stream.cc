@@ -54,7 +54,9 @@ base::Result<TlsContext, SetupError> TlsContext::create(const std::string& ca_fi
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_read_ahead(context, 1);  // one read for what came, not two for each record
+  // Records that carry no data (key updates, tickets) come back to us one by one, to be counted.
+  // No read-ahead: what is not yet read stays in the socket, which then wakes the loop again.
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {  // RFC 8461 §7.2
     return fail(SetupError::kSystem, "OpenSSL can't do TLS 1.2");
   }

@@ -89,7 +89,13 @@ class SocketmapServer::Connection {
     const base::WallTime now = server_.clock_.now();
     std::size_t used = 0;
     std::int64_t count = 0;
+    has_more_ = false;
     while (slots_.size() < kMaxPipelined && slot_bytes_ <= kMaxPendingReply) {
+      // Short requests can ask for long replies: what is made in one go is bounded too.
+      if (server_.batch_.size() > kMaxPendingReply) {
+        has_more_ = true;
+        break;
+      }
       const auto frame = base::parse_netstring(input.substr(used), kMaxRequestBytes);
       if (frame.state == base::NetstringState::kIncomplete) break;
       if (frame.state != base::NetstringState::kComplete) {
@@ -193,6 +199,10 @@ class SocketmapServer::Connection {
     if (is_closed_) return;
     const bool is_full =
         unsent_.size() + slot_bytes_ > kMaxPendingReply || slots_.size() >= kMaxPipelined;
+    if (!is_full && is_reading_ && has_more_) {
+      serve_more_soon();
+      return;
+    }
     if (is_full != is_reading_) return;
     is_reading_ = !is_full;
     if (is_full) {
@@ -201,11 +211,17 @@ class SocketmapServer::Connection {
       return;
     }
     read_watch_.start();
-    if (partial_.empty()) return;
-    // Requests that were read before the pause. At most one more pause can follow, so this ends.
-    server_.batch_.clear();
-    partial_.erase(0, serve(partial_));
-    after_serving();
+    if (!partial_.empty()) serve_more_soon();
+  }
+
+  // Requests that were read already; others get their turn first.
+  void serve_more_soon() {
+    server_.loop_.post([this, alive = is_alive_] {
+      if (!*alive || !is_reading_) return;
+      server_.batch_.clear();
+      partial_.erase(0, serve(partial_));
+      after_serving();
+    });
   }
 
   SocketmapServer& server_;
@@ -217,6 +233,7 @@ class SocketmapServer::Connection {
   std::string unsent_;
   std::deque<Slot> slots_;      // questions under way and replies behind them, in order
   std::size_t slot_bytes_ = 0;  // of replies in slots_
+  bool has_more_ = false;       // whole requests in partial_ that were not served yet
   bool is_asking_ = false;
   bool is_broken_ = false;
   bool is_reading_ = true;

@@ -187,15 +187,13 @@ Or<PostfixSite> read_site(const std::string& postconf,
   Arguments common;
   if (config_directory.has_value()) common = {"-c", *config_directory};
   const SiteReader reader(postconf, common);
-  const auto version = reader.ask({"-h", "mail_version"});
-  if (!version.ok()) return version.error();
   // Expanded (-x) to judge by; as written for what we merge with. Parameters that a version does
   // not know are left out of its answer.
   const auto expanded = reader.ask(
-      {"-x", "smtp_tls_security_level", "smtp_use_tls", "smtp_enforce_tls", "smtp_tls_CAfile",
-       "smtp_tls_CApath", "smtp_tls_wrappermode", "smtp_tls_policy_maps", "smtp_tls_loglevel",
-       "smtp_tls_enforce_sts_mx_patterns", "relayhost", "transport_maps", "default_transport",
-       "queue_directory", "config_directory", "compatibility_level"});
+      {"-x", "mail_version", "smtp_tls_security_level", "smtp_use_tls", "smtp_enforce_tls",
+       "smtp_tls_CAfile", "smtp_tls_CApath", "smtp_tls_wrappermode", "smtp_tls_policy_maps",
+       "smtp_tls_loglevel", "smtp_tls_enforce_sts_mx_patterns", "relayhost", "transport_maps",
+       "default_transport", "queue_directory", "config_directory", "compatibility_level"});
   if (!expanded.ok()) return expanded.error();
   const auto as_written = reader.ask({"smtp_tls_policy_maps"});
   if (!as_written.ok()) return as_written.error();
@@ -206,7 +204,7 @@ Or<PostfixSite> read_site(const std::string& postconf,
 
   Values values = read_values(expanded.value());
   PostfixSite site;
-  site.version = trimmed(version.value());
+  site.version = values["mail_version"];
   site.security_level = values["smtp_tls_security_level"];
   site.use_tls = values["smtp_use_tls"] == "yes";
   site.enforce_tls = values["smtp_enforce_tls"] == "yes";

@@ -295,7 +295,7 @@ else:
         value = parameters[name]
         if option == "-x":
             value = value.replace("$config_directory", parameters["config_directory"])
-        print(value if option == "-h" else (name + " = " + value).rstrip(" "))
+        print((name + " = " + value).rstrip(" "))
 """
 
 MAPS = "smtp_tls_policy_maps"
