@@ -218,11 +218,10 @@ class UnboundResolver::Core {
     return fail(SetupError::kSetting, what + ": " + ub_strerror(code));
   }
 
+  // Whatever fails here leaves the contexts that there are as they are.
   base::Outcome<SetupError> make_contexts() {
-    retire(std::move(validating_));
-    retire(std::move(plain_));
-    validates_ = false;
-    is_held_ = false;
+    std::shared_ptr<Context> validating;
+    std::shared_ptr<Context> plain;
     if (settings_.dnssec != DnssecMode::kOff) {
       const bool has_anchor = std::ifstream(settings_.trust_anchor_file).good();
       if (!has_anchor && settings_.dnssec == DnssecMode::kRequire) {
@@ -236,20 +235,19 @@ class UnboundResolver::Core {
       } else {
         auto made = make_context(true);
         if (!made.ok()) return made.error();
-        validating_ = std::move(made).value();
+        validating = std::move(made).value();
       }
     }
-    if (settings_.dnssec == DnssecMode::kRequire) {
-      validates_ = true;
-      return base::done();
+    if (settings_.dnssec != DnssecMode::kRequire) {
+      auto made = make_context(false);
+      if (!made.ok()) return made.error();
+      plain = std::move(made).value();
     }
-    auto made = make_context(false);
-    if (!made.ok()) return made.error();
-    plain_ = std::move(made).value();
-    if (validating_ != nullptr) {
-      is_held_ = true;
-      start_self_test();
-    }
+    retire(std::exchange(validating_, std::move(validating)));
+    retire(std::exchange(plain_, std::move(plain)));
+    validates_ = settings_.dnssec == DnssecMode::kRequire;
+    is_held_ = validating_ != nullptr && !validates_;
+    if (is_held_) start_self_test();
     return base::done();
   }
 

@@ -18,8 +18,9 @@ using base::DomainName;
 using mta_sts::CachedPolicy;
 using verdict::Verdict;
 
-// A domain has a handful of TXT records at these names; more are a flood and are not shown.
-constexpr std::size_t kMaxTextsShown = 16;
+// A domain has a handful of TXT records at these names, a policy at most kMaxMxPatterns; more are a
+// flood and are not shown.
+constexpr std::size_t kMaxTextsShown = mta_sts::kMaxMxPatterns;
 
 void set(const Json& object, const char* name, Json value) {
   json_object_set_new(object.get(), name, value.release());
