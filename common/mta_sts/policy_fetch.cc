@@ -68,7 +68,7 @@ void PolicyFetcher::fetch(const base::DomainName& policy_domain, FetchCallback c
       callback(fail(ResultType::kStsPolicyFetchError, host + ": no address in DNS"));
       return;
     }
-    // IPv4 and IPv6 come in two runs; the client starts both families itself.
+    // The client tries them one after another, in this order.
     if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses, addresses.front());
     client_.get(
         {host, kPolicyPath, std::move(addresses)},
