@@ -92,20 +92,23 @@ std::size_t ResponseReader::read_line(std::string_view bytes) {
   const std::size_t free_bytes =
       is_chunk_line() ? kMaxChunkSizeDigits + 2 - std::min(kMaxChunkSizeDigits + 2, line_.size())
                       : 0;
-  header_bytes_ += count - std::min(count, free_bytes);
-  if (header_bytes_ > limits_.max_header_bytes) {
-    fail_with(HttpError::kTooLarge,
-              "headers are over " + std::to_string(limits_.max_header_bytes) + " bytes");
-    return count;
-  }
-  line_.append(bytes.substr(0, count));
+  const std::size_t allowed = free_bytes + limits_.max_header_bytes - header_bytes_;
+  const std::size_t taken = std::min(count, allowed);
+  header_bytes_ += taken - std::min(taken, free_bytes);
+  line_.append(bytes.substr(0, taken));
   if (step_ == Step::kStatusLine) {
-    // No line may ever end in what is not HTTP.
+    // No line may ever end in what is not HTTP. Before the limit, so that it does not matter how
+    // the bytes come.
     const std::string_view start = std::string_view(line_).substr(0, kVersionStart.size());
     if (start != kVersionStart.substr(0, start.size())) {
       fail_with(HttpError::kProtocol, "answer is not HTTP/1");
       return count;
     }
+  }
+  if (count > allowed) {
+    fail_with(HttpError::kTooLarge,
+              "headers are over " + std::to_string(limits_.max_header_bytes) + " bytes");
+    return count;
   }
   if (newline == std::string_view::npos) return count;
   std::string_view line = line_;

@@ -121,6 +121,8 @@ TEST(Rfc9112ResponseReader, AnswersAreReadAsFramed) {
        "too-large: headers are over 200 bytes", ""},
 
       {"empty", "nothing", "", "more", cut},
+      {"no HTTP, over the limit", "what it is goes before how long it is", std::string(300, 'x'),
+       "protocol: answer is not HTTP/1", ""},
       {"SMTP", "not HTTP", "220 ", "protocol: answer is not HTTP/1", ""},
       {"HTTP/2", "not HTTP/1", "HTTP/2 200\r\n", "protocol: answer is not HTTP/1", ""},
       {"lower case", "§2.3", "http/1.1 200\r\n", "protocol: answer is not HTTP/1", ""},
