@@ -6,7 +6,9 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace strictmx::base {
 
@@ -28,5 +30,7 @@ class SystemClock : public Clock {
 
 // RFC 3339 in UTC, "2026-11-23T17:00:00Z".
 std::string format_utc(WallTime time);
+// The same text back; no value for anything else, also for dates that no calendar has.
+std::optional<WallTime> parse_utc(std::string_view text);
 
 }  // namespace strictmx::base

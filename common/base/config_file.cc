@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <utility>
 
 #define TOML_EXCEPTIONS 0
@@ -59,6 +60,10 @@ std::string_view type_name(const ConfigKey& key) {
       return "number";
     case ConfigType::kSeconds:
       return "seconds";
+    case ConfigType::kFlag:
+      return "true or false";
+    case ConfigType::kTableList:
+      return "list of tables";
     case ConfigType::kListener:
       return "address";
     case ConfigType::kListenerList:
@@ -137,6 +142,44 @@ Result<ListenerSetting, ConfigError> read_listener(const toml::node& node) {
   return setting;
 }
 
+// [[name]] with members "a|b|c"; a TOML date counts as its text.
+Result<TableSetting, ConfigError> read_table(const ConfigKey& key, const std::string& place,
+                                             const toml::node& node) {
+  const auto* table = node.as_table();
+  if (table == nullptr)
+    return fail(ConfigError::kValue, "is written as [[" + std::string(key.name) + "]] tables");
+  TableSetting setting;
+  setting.place = place;
+  for (const auto& [name, value] : *table) {
+    if (!is_choice(key.choices, name.str())) {
+      return fail(ConfigError::kUnknownKey,
+                  fmt::format("{}: no such member, there are {}", name.str(), key.choices));
+    }
+    std::vector<std::string> texts;
+    if (const auto* text = value.as_string()) {
+      texts.push_back(text->get());
+    } else if (value.is_date() || value.is_date_time()) {
+      std::ostringstream text;
+      value.visit([&text](const auto& one) {
+        if constexpr (toml::is_date<decltype(one)> || toml::is_date_time<decltype(one)>)
+          text << one.get();
+      });
+      texts.push_back(text.str());
+    } else if (const auto* list = value.as_array()) {
+      for (const auto& item : *list) {
+        const auto* text = item.as_string();
+        if (text == nullptr)
+          return fail(ConfigError::kValue, fmt::format("{}: is a list of texts", name.str()));
+        texts.push_back(text->get());
+      }
+    } else {
+      return fail(ConfigError::kValue, fmt::format("{}: is a text or a list of texts", name.str()));
+    }
+    setting.members.emplace(name.str(), std::move(texts));
+  }
+  return setting;
+}
+
 }  // namespace
 
 // Fills one Config from the defaults, then a file, then --set options.
@@ -159,6 +202,7 @@ class ConfigReader {
   }
 
   Outcome<ConfigError> read_file(const std::string& path) {
+    path_ = path;
     auto text = read_config(path);
     if (!text.ok()) return text.error();
     const auto parsed = toml::parse(text.value(), path);
@@ -266,6 +310,29 @@ class ConfigReader {
         config_.values_[name] = number->get();
         return done();
       }
+      case ConfigType::kFlag: {
+        const auto* flag = node.as_boolean();
+        if (flag == nullptr) return fail(ConfigError::kValue, "is true or false");
+        config_.values_[name] = flag->get();
+        return done();
+      }
+      case ConfigType::kTableList: {
+        std::vector<TableSetting> list;
+        const auto* array = node.as_array();
+        if (array == nullptr) {
+          return fail(ConfigError::kValue, fmt::format("is written as [[{}]] tables", name));
+        }
+        for (const auto& item : *array) {
+          auto one = read_table(key, fmt::format("{}:{}", path_, item.source().begin.line), item);
+          if (!one.ok()) {
+            return fail(one.error().code,
+                        fmt::format("line {}: {}", item.source().begin.line, one.error().detail));
+          }
+          list.push_back(std::move(one).value());
+        }
+        config_.values_[name] = std::move(list);
+        return done();
+      }
       case ConfigType::kListener: {
         auto one = read_listener(node);
         if (!one.ok()) return one.error();
@@ -290,6 +357,7 @@ class ConfigReader {
 
   std::span<const ConfigKey> keys_;
   Config& config_;
+  std::string path_;
 };
 
 Result<Config, ConfigError> Config::load(std::span<const ConfigKey> keys,
@@ -327,6 +395,14 @@ std::int64_t Config::integer(std::string_view name) const { return get<std::int6
 std::chrono::seconds Config::seconds(std::string_view name) const {
   return std::chrono::seconds(get<std::int64_t>(name));
 }
+bool Config::flag(std::string_view name) const { return get<bool>(name); }
+const std::vector<TableSetting>& Config::tables(std::string_view name) const {
+  return get<std::vector<TableSetting>>(name);
+}
+std::string TableSetting::text(std::string_view name) const {
+  const auto found = members.find(name);
+  return found == members.end() || found->second.empty() ? std::string() : found->second.front();
+}
 const ListenerSetting& Config::listener(std::string_view name) const {
   return listeners(name).front();
 }
@@ -355,6 +431,10 @@ std::string sample_config(std::span<const ConfigKey> keys) {
   std::string section;
   for (const ConfigKey& key : keys) {
     const std::size_t dot = key.name.find('.');
+    if (key.type == ConfigType::kTableList) {
+      out += fmt::format("\n# {}\n#[[{}]]\n", key.help, key.name);
+      continue;
+    }
     const auto key_section = dot == key.name.npos ? std::string_view{} : key.name.substr(0, dot);
     if (key_section != section) {
       section = key_section;
@@ -372,6 +452,10 @@ std::string sample_config(std::span<const ConfigKey> keys) {
 std::string config_help(std::span<const ConfigKey> keys) {
   std::string out = "Configuration keys (file, or --set section.key=value):\n";
   for (const ConfigKey& key : keys) {
+    if (key.type == ConfigType::kTableList) {
+      out += fmt::format("  [[{}]]\n      {} ({})\n", key.name, key.help, key.choices);
+      continue;
+    }
     out += fmt::format("  {} = {}\n      {} ({})\n", key.name,
                        with_folders(key.default_value, run_folder(), state_folder()), key.help,
                        type_name(key));

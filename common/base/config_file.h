@@ -23,7 +23,16 @@ namespace strictmx::base {
 
 inline constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
 
-enum class ConfigType { kText, kTextList, kInteger, kSeconds, kListener, kListenerList };
+enum class ConfigType {
+  kText,
+  kTextList,
+  kInteger,
+  kSeconds,
+  kFlag,
+  kListener,
+  kListenerList,
+  kTableList,
+};
 
 // A row of the table; the parser, --help, the sample file and the man page read it.
 struct ConfigKey {
@@ -42,6 +51,16 @@ struct ListenerSetting {
   std::uint32_t mode = 0;  // 0: the program's default for this socket
   std::string group;       // empty: unchanged
   bool operator==(const ListenerSetting&) const = default;
+};
+
+// One [[name]] table: its members are texts or lists of texts, told by what the section's own rules
+// say of them.
+struct TableSetting {
+  std::map<std::string, std::vector<std::string>, std::less<>> members;
+  std::string place;  // "file:line", for errors
+
+  // The text, or empty.
+  std::string text(std::string_view name) const;
 };
 
 enum class ConfigError {
@@ -63,12 +82,14 @@ class Config {
   const std::vector<std::string>& text_list(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
   std::chrono::seconds seconds(std::string_view name) const;
+  bool flag(std::string_view name) const;
   const ListenerSetting& listener(std::string_view name) const;
   const std::vector<ListenerSetting>& listeners(std::string_view name) const;
+  const std::vector<TableSetting>& tables(std::string_view name) const;
 
  private:
-  using Value = std::variant<std::string, std::vector<std::string>, std::int64_t,
-                             std::vector<ListenerSetting>>;
+  using Value = std::variant<std::string, std::vector<std::string>, std::int64_t, bool,
+                             std::vector<ListenerSetting>, std::vector<TableSetting>>;
   friend class ConfigReader;
   template <class T>
   const T& get(std::string_view name) const;

@@ -40,6 +40,11 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     {"answer.skip_domains", kTextList, "[]",
      "Domains, and all names below them, that are always answered NOTFOUND: private zones."},
 
+    {"postfix.dane", kFlag, "false",
+     "Tell Postfix about DANE too (levels dane and dane-only). Only for a Postfix with "
+     "smtp_dns_support_level = dnssec and its own level at may or dane: 'strictmx setup postfix' "
+     "looks. The maps QUERY and QUERYwithTLSRPT always do."},
+
     {"dns.mode", kText, "\"system\"",
      "system: the name servers of /etc/resolv.conf; forward: dns.resolvers; recursive: none, ask "
      "the authoritative servers.",
@@ -81,6 +86,12 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
 
     {"log.level", kText, "\"info\"", "What is logged.", "error|warning|info|debug"},
     {"log.target", kText, "\"stderr\"", "Where to.", "stderr|syslog"},
+
+    {"override", kTableList, "[]",
+     "What holds for a domain whatever it publishes: mode (enforce, testing, none), or mx, a list "
+     "of patterns in place of the policy's; until, a date to the end of which it holds; note. Goes "
+     "before 'strictmx override set'.",
+     "domain|mode|mx|until|note"},
 });
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "common/base/domain_name.h"
 
@@ -58,10 +59,50 @@ bool read_data(const ns_msg& handle, const ns_rr& record, Message& message) {
       message.addresses.push_back(*address);
       return true;
     }
+    case RecordType::kTlsa: {
+      if (data.size() < 3) return false;  // RFC 6698 §2.1: three numbers, then the data
+      const auto rest = data.subspan(3);
+      message.tlsa.push_back({data[0], data[1], data[2], std::string(rest.begin(), rest.end())});
+      return true;
+    }
+    case RecordType::kCname: {
+      auto target = read_name(handle, data.data());
+      if (!target.has_value()) return false;
+      message.cnames.push_back(std::move(*target));
+      return true;
+    }
     case RecordType::kSoa:
       return true;  // asked for its presence alone
   }
   return true;
+}
+
+// The CNAMEs of the answer section by their owner.
+using Aliases = std::map<std::string, std::string>;
+
+bool read_alias(const ns_msg& handle, const ns_rr& record, Aliases& aliases) {
+  auto target = read_name(handle, ns_rr_rdata(record));
+  if (!target.has_value()) return false;
+  aliases.emplace(base::ascii_lower(std::string_view(ns_rr_name(record))), std::move(*target));
+  return true;
+}
+
+std::string end_of_chain(const ns_msg& handle, const Aliases& aliases) {
+  ns_msg copy = handle;  // ns_parserr() moves a cursor in it
+  ns_rr question;
+  if (aliases.empty() || ns_msg_count(handle, ns_s_qd) != 1 ||
+      ns_parserr(&copy, ns_s_qd, 0, &question) != 0) {
+    return {};
+  }
+  std::string name = base::ascii_lower(std::string_view(ns_rr_name(question)));
+  bool is_alias = false;
+  for (std::size_t step = 0; step < aliases.size(); ++step) {  // no longer, also in a circle
+    const auto next = aliases.find(name);
+    if (next == aliases.end()) break;
+    name = next->second;
+    is_alias = true;
+  }
+  return is_alias ? name : std::string();
 }
 
 // RFC 2308 §5: the lesser of the SOA's own TTL and its MINIMUM field, the last of the data.
@@ -73,6 +114,10 @@ std::optional<std::uint32_t> negative_ttl(const ns_rr& soa) {
 
 }  // namespace
 
+bool Message::has_records() const {
+  return !texts.empty() || !mx.empty() || !addresses.empty() || !tlsa.empty() || !cnames.empty();
+}
+
 std::optional<Message> read_message(std::span<const std::uint8_t> bytes, RecordType type) {
   ns_msg handle;
   if (bytes.size() > std::numeric_limits<int>::max() ||
@@ -82,6 +127,7 @@ std::optional<Message> read_message(std::span<const std::uint8_t> bytes, RecordT
   Message message;
   message.rcode = ns_msg_getflag(handle, ns_f_rcode);
   message.ttl = std::numeric_limits<std::uint32_t>::max();
+  Aliases aliases;
   const unsigned answers = ns_msg_count(handle, ns_s_an);
   const unsigned authorities = ns_msg_count(handle, ns_s_ns);
   if (answers + authorities > kMaxMessageRecords) return std::nullopt;
@@ -89,10 +135,14 @@ std::optional<Message> read_message(std::span<const std::uint8_t> bytes, RecordT
     ns_rr record;
     if (ns_parserr(&handle, ns_s_an, static_cast<int>(i), &record) != 0) return std::nullopt;
     message.ttl = std::min<std::uint32_t>(message.ttl, ns_rr_ttl(record));
+    if (ns_rr_type(record) == ns_t_cname && !read_alias(handle, record, aliases)) {
+      return std::nullopt;
+    }
     if (static_cast<int>(ns_rr_type(record)) != static_cast<int>(type)) continue;
     if (!read_data(handle, record, message)) return std::nullopt;
   }
-  if (message.texts.empty() && message.mx.empty() && message.addresses.empty()) {
+  message.alias_target = end_of_chain(handle, aliases);
+  if (!message.has_records()) {
     for (unsigned i = 0; i < authorities; ++i) {
       ns_rr record;
       if (ns_parserr(&handle, ns_s_ns, static_cast<int>(i), &record) != 0) return std::nullopt;

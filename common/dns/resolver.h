@@ -1,14 +1,14 @@
 // resolver.h - DNS questions, asked and answered on the event loop.
 //
-// Use: txt(), mx() or addresses() with a callback. "Nothing there" is an answer with no records.
-// Ownership: the resolver outlives every callback; callbacks under way when it is destroyed are
-// never called.
-// Threads: the loop's thread only. A callback never runs inside the call that asked.
-// Units: ttl in seconds, already counted down by caches on the way.
-// Errors: DnsError with the reason in words. Limits: a deadline on each question (dns.timeout).
+// Use: txt(), mx(), addresses(), tlsa() or cname() with a callback. "Nothing there" is an answer
+// with no records. Ownership: the resolver outlives every callback; callbacks under way when it is
+// destroyed are never called. Threads: the loop's thread only. A callback never runs inside the
+// call that asked. Units: ttl in seconds, already counted down by caches on the way. Errors:
+// DnsError with the reason in words. Limits: a deadline on each question (dns.timeout).
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -34,13 +34,24 @@ struct DnsAnswer {
   std::vector<R> records;       // empty: the name or the type does not exist
   std::chrono::seconds ttl{0};  // of the records (the least), or of their absence (RFC 2308 §5)
   bool name_exists = true;      // false: NXDOMAIN
-  bool is_secure = false;       // DNSSEC validated
+  bool is_secure = false;       // DNSSEC validated, every CNAME on the way included
+  // Where the chain of CNAMEs ends, in lower case; empty when the name is no alias.
+  std::string alias_target{};
 };
 
 struct MxRecord {
   unsigned preference = 0;
   std::string host;  // lower-case, no final dot; empty for the null MX (RFC 7505)
   bool operator==(const MxRecord&) const = default;
+};
+
+// RFC 6698 §2.1, as it came: dane/tlsa.h says what can be used.
+struct TlsaRecord {
+  std::uint8_t usage = 0;
+  std::uint8_t selector = 0;
+  std::uint8_t matching_type = 0;
+  std::string data;  // bytes
+  bool operator==(const TlsaRecord&) const = default;
 };
 
 template <class R>
@@ -58,6 +69,9 @@ class Resolver {
   virtual void mx(const std::string& name, DnsCallback<MxRecord> callback) = 0;
   // A and AAAA together; an error only when neither can be had.
   virtual void addresses(const std::string& name, DnsCallback<base::IpAddress> callback) = 0;
+  virtual void tlsa(const std::string& name, DnsCallback<TlsaRecord> callback) = 0;
+  // The first CNAME at the name itself, not followed: is the alias secure where its target is not?
+  virtual void cname(const std::string& name, DnsCallback<std::string> callback) = 0;
 };
 
 }  // namespace strictmx::dns

@@ -98,7 +98,8 @@ DnsResult<R> typed(WireResult wire, std::vector<R> Message::*records) {
   if (!wire.ok()) return wire.error();
   WireAnswer& answer = wire.value();
   return DnsAnswer<R>{std::move(answer.message.*records), std::chrono::seconds(answer.message.ttl),
-                      answer.message.rcode != kNxDomain, answer.is_secure};
+                      answer.message.rcode != kNxDomain, answer.is_secure,
+                      std::move(answer.message.alias_target)};
 }
 
 }  // namespace
@@ -397,10 +398,7 @@ class UnboundResolver::Core {
 
   void count(const WireResult& result) {
     if (result.ok()) {
-      const Message& message = result.value().message;
-      const bool is_empty =
-          message.texts.empty() && message.mx.empty() && message.addresses.empty();
-      ++(is_empty ? counters_.absent : counters_.answered);
+      ++(result.value().message.has_records() ? counters_.answered : counters_.absent);
       return;
     }
     switch (result.error().code) {
@@ -467,6 +465,18 @@ void UnboundResolver::mx(const std::string& name, DnsCallback<MxRecord> callback
   });
 }
 
+void UnboundResolver::tlsa(const std::string& name, DnsCallback<TlsaRecord> callback) {
+  core_->ask(name, RecordType::kTlsa, [callback = std::move(callback)](WireResult wire) {
+    callback(typed(std::move(wire), &Message::tlsa));
+  });
+}
+
+void UnboundResolver::cname(const std::string& name, DnsCallback<std::string> callback) {
+  core_->ask(name, RecordType::kCname, [callback = std::move(callback)](WireResult wire) {
+    callback(typed(std::move(wire), &Message::cnames));
+  });
+}
+
 void UnboundResolver::addresses(const std::string& name, DnsCallback<base::IpAddress> callback) {
   // Both families at once; the second to come calls back.
   struct Both {
@@ -494,6 +504,7 @@ void UnboundResolver::addresses(const std::string& name, DnsCallback<base::IpAdd
     merged.ttl = std::min(merged.ttl, other.value().ttl);
     merged.is_secure = merged.is_secure && other.value().is_secure;
     merged.name_exists = merged.name_exists || other.value().name_exists;
+    if (merged.alias_target.empty()) merged.alias_target = other.value().alias_target;
     auto& more = other.value().records;
     merged.records.insert(merged.records.end(), more.begin(), more.end());
     both->callback(std::move(one));

@@ -54,6 +54,8 @@ class UnboundResolver : public Resolver {
   void txt(const std::string& name, DnsCallback<std::string> callback) override;
   void mx(const std::string& name, DnsCallback<MxRecord> callback) override;
   void addresses(const std::string& name, DnsCallback<base::IpAddress> callback) override;
+  void tlsa(const std::string& name, DnsCallback<TlsaRecord> callback) override;
+  void cname(const std::string& name, DnsCallback<std::string> callback) override;
 
   const ResolverCounters& counters() const;
   std::size_t open_questions() const;

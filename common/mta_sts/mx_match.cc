@@ -16,6 +16,16 @@ bool is_same_name(std::string_view lower, std::string_view name) {
 
 }  // namespace
 
+// Domain by the letter of RFC 5321 §4.1.2 covers 192.0.2.1 too; a last label of digits only is an
+// address, never a host's name (RFC 3696 §2), and no certificate of a host has it.
+bool is_mx_pattern(std::string_view pattern) {
+  if (pattern.starts_with("*.")) pattern.remove_prefix(2);
+  if (!base::is_rfc5321_domain(pattern)) return false;
+  const std::string_view last_label = pattern.substr(pattern.rfind('.') + 1);
+  return !std::all_of(last_label.begin(), last_label.end(),
+                      [](char c) { return c >= '0' && c <= '9'; });
+}
+
 bool mx_matches(std::string_view pattern, std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);
   if (host.empty()) return false;

@@ -10,6 +10,7 @@
 
 #include "common/base/domain_name.h"
 #include "common/base/log.h"
+#include "common/mta_sts/mx_match.h"
 
 namespace strictmx::mta_sts {
 namespace {
@@ -81,16 +82,6 @@ std::string_view text_problem(std::string_view text) {
     at += length;
   }
   return {};
-}
-
-// §3.2 sts-policy-mx-value in lower case: ["*."] Domain. Domain by the letter of RFC 5321 §4.1.2
-// covers 192.0.2.1 too; a last label of digits only is an address, never a host's name (RFC 3696
-// §2), and no certificate of a host has it.
-bool is_mx_pattern(std::string_view pattern) {
-  if (pattern.starts_with("*.")) pattern.remove_prefix(2);
-  if (!base::is_rfc5321_domain(pattern)) return false;
-  const std::string_view last_label = pattern.substr(pattern.rfind('.') + 1);
-  return !std::all_of(last_label.begin(), last_label.end(), is_digit);
 }
 
 // The peer's text for a failure: escaped, 60 characters at most. Thirteen bytes of four

@@ -1,5 +1,4 @@
-// policy_commands.h - the control commands about policies: policies.list, .show, .refresh, .purge,
-// and explain.
+// policy_commands.h - the control commands about policies: policies.list, .show, .refresh, .purge.
 //
 // Use: add_policy_commands() once. Ownership: borrows all that PolicyCommands names.
 // Threads: the loop's thread.
@@ -7,22 +6,15 @@
 //   policies.list    {"after", "limit"}  -> {"policies": [...], "next"}   by name, from the store
 //   policies.show    {"domain"}          -> {"policy": {...}}
 //   policies.refresh {"domain"}          -> {"verdict": {...}}  asks DNS (its TTLs hold) and
-//   fetches now policies.purge   {"domain"} or {}    -> {}                  of a domain, or all
-//   explain          {"domain"}          -> see explain_command in policy_commands.cc
+//   fetches policies.purge   {"domain"} or {}    -> {}                  of a domain, or all
 #pragma once
 
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "common/base/clock.h"
-#include "common/dns/resolver.h"
+#include "common/dane/dane_resolver.h"
 #include "common/mta_sts/policy_cache.h"
 #include "common/mta_sts/policy_resolver.h"
-#include "common/service/answer_format.h"
 #include "common/service/control_server.h"
 #include "common/service/questions.h"
-#include "common/verdict/verdict_resolver.h"
 
 namespace strictmx::service {
 
@@ -31,12 +23,9 @@ inline constexpr std::size_t kMaxPoliciesAPage = 1000;
 struct PolicyCommands {
   mta_sts::PolicyCache& cache;
   mta_sts::PolicyResolver& policies;
-  verdict::VerdictResolver& verdicts;
-  dns::Resolver& resolver;
+  dane::DaneResolver& dane;
   Questions& questions;
   const base::Clock& clock;
-  // Dialects that explain shows, with the name of their map.
-  std::vector<std::pair<std::string, const AnswerFormat*>> dialects;
 };
 
 // `commands` must outlive the server.

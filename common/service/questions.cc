@@ -35,11 +35,9 @@ std::string framed(std::string_view text) {
 }  // namespace
 
 Questions::Questions(base::EventLoop& loop, const base::Clock& clock,
-                     verdict::VerdictResolver& verdicts, dns::Resolver& resolver,
-                     QuestionSettings settings)
+                     verdict::VerdictResolver& verdicts, QuestionSettings settings)
     : clock_(clock),
       verdicts_(verdicts),
-      resolver_(resolver),
       settings_(std::move(settings)),
       deadline_(loop, [this] { on_deadline(); }) {}
 
@@ -56,6 +54,13 @@ void Questions::set_default_format(std::string label, const AnswerFormat& format
   formats_.push_back(std::make_unique<Format>(Format{label, label, &format, {}}));
   default_format_ = formats_.back().get();
   by_map_[std::move(label)] = default_format_;
+}
+
+void Questions::replace_format(std::string_view label, const AnswerFormat& format) {
+  for (const auto& one : formats_) {
+    if (one->label == label) one->format = &format;
+  }
+  forget_all();
 }
 
 void Questions::set_settings(QuestionSettings settings) {
@@ -110,8 +115,12 @@ void Questions::ask(std::string_view request, const Reply& reply) {
     give(*format, Status::kNotFound, kNotFound, reply);
     return;
   }
-  const std::string canonical = format->canonical_map + " " + key->domain.text();
-  if (canonical != request) {
+  // MTA-STS knows the domain alone, DANE the port and whether there is an MX lookup. Next hops of
+  // the latter kind are few and not kept ready, so that forget() needs the domain alone.
+  const bool is_for_domain = format->format->scope() == verdict::Scope::kSts || key->is_plain();
+  std::string canonical;
+  if (is_for_domain) canonical = format->canonical_map + " " + key->domain.text();
+  if (is_for_domain && canonical != request) {
     if (const std::string* ready = find_ready(canonical, clock_.now())) {
       reply(*ready);
       return;
@@ -123,57 +132,34 @@ void Questions::ask(std::string_view request, const Reply& reply) {
     return;
   }
   const std::uint64_t number = next_number_;
-  const auto verdict = verdicts_.ask(
-      key->domain, [this, alive = is_alive_, number, format, key = *key](const auto& late) {
-        if (!*alive) return;
-        const Reply waiting = take_waiting(number);
-        if (waiting) answer(*format, key, late, waiting);  // else the deadline has replied
-      });
+  const auto verdict =
+      verdicts_.ask(*key, format->format->scope(),
+                    [this, alive = is_alive_, number, format, canonical](const auto& late) {
+                      if (!*alive) return;
+                      const Reply waiting = take_waiting(number);
+                      if (waiting)
+                        answer(*format, canonical, late, waiting);  // else the deadline has replied
+                    });
   if (verdict.has_value()) {
-    answer(*format, *key, *verdict, reply);
+    answer(*format, canonical, *verdict, reply);
   } else {
     start_wait(*format, key->domain.text(), reply);
   }
 }
 
-void Questions::answer(Format& format, const QuestionKey& key, const verdict::Verdict& verdict,
-                       const Reply& reply) {
-  if (format.format->needs_mx()) {
-    answer_with_mx(format, key, verdict, reply);
-    return;
-  }
+// `ready_key` is empty for a reply that is not kept.
+void Questions::answer(Format& format, const std::string& ready_key,
+                       const verdict::Verdict& verdict, const Reply& reply) {
   std::string text;
-  const Status status = format.format->format(verdict, nullptr, text);
+  const Status status = append_answer(*format.format, verdict, text);
   Ready ready{framed(text), verdict.valid_until, &format, status};
   ++format.counts[static_cast<std::size_t>(status)];
   reply(ready.framed);
-  if (format.format->is_cacheable()) keep_ready(format, verdict.domain, std::move(ready));
+  if (!ready_key.empty() && format.format->is_cacheable()) keep_ready(ready_key, std::move(ready));
 }
 
-void Questions::answer_with_mx(Format& format, const QuestionKey& key,
-                               const verdict::Verdict& verdict, const Reply& reply) {
-  const auto answer_with = [this, &format, key, verdict](const dns::DnsResult<dns::MxRecord>& found,
-                                                         const Reply& to) {
-    const MxList list = mx_list(verdict, key, found);
-    std::string text;
-    const Status status = format.format->format(verdict, &list, text);
-    give(format, status, text, to);
-  };
-  if (key.is_bracketed) {
-    answer_with(dns::DnsAnswer<dns::MxRecord>{}, reply);
-    return;
-  }
-  const std::uint64_t number = start_wait(format, verdict.domain, reply);
-  resolver_.mx(key.domain.text(), [this, alive = is_alive_, number,
-                                   answer_with](const dns::DnsResult<dns::MxRecord>& found) {
-    if (!*alive) return;
-    const Reply waiting = take_waiting(number);
-    if (waiting) answer_with(found, waiting);
-  });
-}
-
-void Questions::keep_ready(const Format& format, const std::string& domain, Ready ready) {
-  drop(format.canonical_map + " " + domain);
+void Questions::keep_ready(const std::string& ready_key, Ready ready) {
+  drop(ready_key);
   // What is ready can be made again from the policy cache: anything may go.
   while (!ready_.empty() && (ready_.size() >= settings_.max_ready ||
                              ready_bytes_ > settings_.max_ready * kMeanReadyBytes)) {
@@ -185,7 +171,7 @@ void Questions::keep_ready(const Format& format, const std::string& domain, Read
   }
   ready.framed.shrink_to_fit();
   ready_bytes_ += ready.framed.size();
-  ready_.emplace(format.canonical_map + " " + domain, std::move(ready));
+  ready_.emplace(ready_key, std::move(ready));
 }
 
 void Questions::drop(const std::string& request) {
@@ -195,12 +181,11 @@ void Questions::drop(const std::string& request) {
   ready_.erase(found);
 }
 
-std::uint64_t Questions::start_wait(Format& format, const std::string& domain, const Reply& reply) {
+void Questions::start_wait(Format& format, const std::string& domain, const Reply& reply) {
   const std::uint64_t number = next_number_++;
   const base::SteadyTime now = clock_.steady();
   if (waiting_.empty()) deadline_.start(settings_.wait);
   waiting_.emplace(number, Waiting{reply, &format, now, now + settings_.wait, domain});
-  return number;
 }
 
 Questions::Reply Questions::take_waiting(std::uint64_t number) {
@@ -224,8 +209,8 @@ void Questions::on_deadline() {
     base::log_warning("question is answered TEMP, the resolution goes on",
                       {{"policy_domain", domain}, {"map", format.label}});
     give(format, Status::kTemp,
-         fmt::format("TEMP MTA-STS policy of {} is not known yet: its DNS or policy host is slow; "
-                     "try again later",
+         fmt::format("TEMP policy of {} is not known yet: its DNS or policy host is slow; try "
+                     "again later",
                      domain),
          reply);
   }

@@ -2,7 +2,7 @@
 //
 // Use: add_format() for each dialect at start. Per request: find_ready() first (one hash lookup),
 // else ask().
-// Ownership: borrows the verdict resolver, the resolver for MX hosts, clock and loop.
+// Ownership: borrows the verdict resolver, clock and loop.
 // Threads: the loop's thread. The reply callback may run inside ask().
 // Errors: a reply is always given: OK, NOTFOUND, TEMP with the reason in words, or PERM for a
 // request that can't be understood.
@@ -23,7 +23,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
-#include "common/dns/resolver.h"
 #include "common/service/answer_format.h"
 #include "common/service/histogram.h"
 #include "common/service/metrics_text.h"
@@ -50,7 +49,7 @@ class Questions {
   using Reply = std::function<void(std::string_view framed)>;
 
   Questions(base::EventLoop& loop, const base::Clock& clock, verdict::VerdictResolver& verdicts,
-            dns::Resolver& resolver, QuestionSettings settings);
+            QuestionSettings settings);
   ~Questions();
   Questions(const Questions&) = delete;
   Questions& operator=(const Questions&) = delete;
@@ -60,6 +59,8 @@ class Questions {
                   const std::vector<std::string>& map_names);
   // Answers maps of any other valid name.
   void set_default_format(std::string label, const AnswerFormat& format);
+  // Another format under the same names; ready replies are made anew.
+  void replace_format(std::string_view label, const AnswerFormat& format);
   // Names that no zone may take: maps of later versions.
   void reserve_names(std::vector<std::string> names) { reserved_ = std::move(names); }
 
@@ -111,20 +112,17 @@ class Questions {
   Format* find_format(std::string_view map);
   bool is_skipped(const std::string& domain) const;
   void give(Format& format, Status status, std::string_view text, const Reply& reply);
-  void answer(Format& format, const QuestionKey& key, const verdict::Verdict& verdict,
+  void answer(Format& format, const std::string& ready_key, const verdict::Verdict& verdict,
               const Reply& reply);
-  void answer_with_mx(Format& format, const QuestionKey& key, const verdict::Verdict& verdict,
-                      const Reply& reply);
   void drop(const std::string& request);
-  void keep_ready(const Format& format, const std::string& domain, Ready ready);
+  void keep_ready(const std::string& ready_key, Ready ready);
   // Makes the callback that ends a wait: the first of it and the deadline replies.
-  std::uint64_t start_wait(Format& format, const std::string& domain, const Reply& reply);
+  void start_wait(Format& format, const std::string& domain, const Reply& reply);
   Reply take_waiting(std::uint64_t number);
   void on_deadline();
 
   const base::Clock& clock_;
   verdict::VerdictResolver& verdicts_;
-  dns::Resolver& resolver_;
   QuestionSettings settings_;
   std::vector<std::unique_ptr<Format>> formats_;
   std::unordered_map<std::string, Format*, Hash, std::equal_to<>> by_map_;

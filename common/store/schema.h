@@ -12,6 +12,16 @@
 //     refresh_at    UTC seconds of the next refresh, or of the next try after a failed one
 //     last_used     UTC day number (seconds / 86400) of the last question
 //     days_used     on how many days it was asked for (a policy used twice outlives a flood)
+//
+// Version 2
+//   overrides: what the operator set with `strictmx override set`, one row a domain.
+//     domain        lower-case A-labels
+//     mode          enforce, testing or none
+//     mx            own patterns, lower-case, joined by blanks; empty: the policy's
+//     ends          UTC seconds at which it ceases to hold; 0: never
+//     note          the operator's words
+//     set_at        UTC seconds
+//     set_by        uid of the operator
 #pragma once
 
 #include <array>
@@ -30,6 +40,16 @@ inline constexpr std::array kMigrations = {
     "  days_used INTEGER NOT NULL"
     ") WITHOUT ROWID;"
     "CREATE INDEX policies_by_refresh ON policies (refresh_at);",
+
+    "CREATE TABLE overrides ("
+    "  domain TEXT PRIMARY KEY NOT NULL,"
+    "  mode TEXT NOT NULL,"
+    "  mx TEXT NOT NULL,"
+    "  ends INTEGER NOT NULL,"
+    "  note TEXT NOT NULL,"
+    "  set_at INTEGER NOT NULL,"
+    "  set_by INTEGER NOT NULL"
+    ") WITHOUT ROWID;",
 };
 
 }  // namespace strictmx::store

@@ -39,6 +39,7 @@ struct Command {
 
 void add_query(CLI::App& app, Command& command);
 void add_explain(CLI::App& app, Command& command);
+void add_override(CLI::App& app, Command& command);
 void add_policies(CLI::App& app, Command& command);
 void add_parse(CLI::App& app, Command& command);
 void add_setup(CLI::App& app, Command& command);

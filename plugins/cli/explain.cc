@@ -1,7 +1,7 @@
 // explain.cc - strictmx explain: step by step, what holds for a domain and why.
 //
 // One function a step of the page, in the order of the page. What each member means stands in
-// common/service/policy_commands.cc.
+// common/service/explain_command.h.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -41,8 +41,19 @@ class ExplainPage {
   }
   void line(std::string_view text) { line(Style::kPlain, text); }
 
+  // "DNSSEC: secure", where it was told.
+  void add_dnssec(const JsonView& found) {
+    const std::string state = found.text("dnssec");
+    if (state.empty()) return;
+    const bool is_good = state == "secure" || state == "configured";
+    const bool is_bad = state == "bogus";
+    line(is_good ? Style::kGood : (is_bad ? Style::kBad : Style::kFaint),
+         "DNSSEC: " + shown(state));
+  }
+
   // The TXT records at a name, and what they say: `value` is the member of a valid record.
   void add_texts(const JsonView& record, const char* value, std::string_view what) {
+    add_dnssec(record);
     for (const std::string& text : record.texts("texts")) {
       line(Style::kFaint, fmt::format("\"{}\"", shown(text)));
     }
@@ -106,8 +117,9 @@ class ExplainPage {
   }
 
   void add_hosts() {
-    heading("MX hosts (RFC 8461 4.1)");
+    heading("MX hosts (RFC 8461 4.1, RFC 7672 2.2)");
     const JsonView mx = reply_.member("mx");
+    add_dnssec(mx);
     if (mx.has("error")) line(Style::kBad, shown(mx.text("error")));
     if (mx.is_true("null_mx")) line("null MX: the domain takes no mail (RFC 7505)");
     if (mx.is_true("implicit_mx")) line("no MX record: the domain itself (RFC 5321 5.1)");
@@ -118,6 +130,25 @@ class ExplainPage {
                  {shown(host.text("host"))},
                  {is_allowed ? "allowed" : "REFUSED", is_allowed ? Style::kGood : Style::kBad},
                  {shown(host.text("why"))}});
+    }
+    out_ += table.text();
+    add_dane();
+  }
+
+  void add_dane() {
+    Table table{std::string(kIndent)};
+    for (const auto& [host, state] : reply_.member("verdict").member("dane").members()) {
+      const std::string name = state.text("state");
+      const bool is_bad = name == "bogus" || name == "failed" || name == "unusable";
+      table.add({{shown(host)},
+                 {"TLSA " + shown(name),
+                  name == "usable" ? Style::kGood : (is_bad ? Style::kBad : Style::kPlain)},
+                 {shown(state.text("reason"))}});
+      const std::string base = state.text("base-domain");
+      for (const std::string& record : state.texts("tlsa")) {
+        table.add({{""}, {""}, {shown(record), Style::kFaint}});
+      }
+      if (!base.empty() && base != host) table.add({{""}, {""}, {"found at " + shown(base)}});
     }
     out_ += table.text();
   }
@@ -131,7 +162,19 @@ class ExplainPage {
 
   void add_decision() {
     heading("Decision");
-    line(shown(reply_.text("rule")));
+    line(Style::kHeading, shown(reply_.text("rule")));
+    if (reply_.has("rule_without_dane")) {
+      line("for maps without DANE answers: " + shown(reply_.text("rule_without_dane")));
+    }
+    const JsonView set = reply_.member("verdict").member("override");
+    if (reply_.member("verdict").has("override")) {
+      line(Style::kWarning,
+           fmt::format("an operator's override is in force: mode {}{}{}", shown(set.text("mode")),
+                       set.has("until") ? ", until " + with_distance(set.text("until"), now_) : "",
+                       set.has("note") ? ", \"" + shown(set.text("note")) + "\"" : ""));
+      line("without it: " + shown(reply_.member("without_override").text("rule")));
+    }
+    for (const std::string& change : reply_.texts("changes")) line("- " + shown(change));
   }
 
   void add_answers() {

@@ -108,15 +108,22 @@ std::vector<std::string> JsonView::texts(const char* name) const {
   return out;
 }
 
-std::vector<std::pair<std::string, std::string>> JsonView::text_members() const {
-  std::vector<std::pair<std::string, std::string>> out;
+std::vector<std::pair<std::string, JsonView>> JsonView::members() const {
+  std::vector<std::pair<std::string, JsonView>> out;
   // Iterating takes a pointer to non-const, but changes nothing.
   auto* object = const_cast<json_t*>(value_);
   for (void* at = json_object_iter(object); at != nullptr; at = json_object_iter_next(object, at)) {
-    const json_t* value = json_object_iter_value(at);
-    if (!json_is_string(value)) continue;
-    out.emplace_back(json_object_iter_key(at),
-                     std::string(json_string_value(value), json_string_length(value)));
+    out.emplace_back(json_object_iter_key(at), JsonView(json_object_iter_value(at)));
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> JsonView::text_members() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& [name, value] : members()) {
+    if (!json_is_string(value.get())) continue;
+    out.emplace_back(name,
+                     std::string(json_string_value(value.get()), json_string_length(value.get())));
   }
   return out;
 }

@@ -46,7 +46,9 @@ class JsonView {
   JsonView member(const char* name) const;
   std::vector<JsonView> items(const char* name) const;
   std::vector<std::string> texts(const char* name) const;
-  // The members of this object that are texts, in their order.
+  // The members of this object, in their order.
+  std::vector<std::pair<std::string, JsonView>> members() const;
+  // Those of them that are texts.
   std::vector<std::pair<std::string, std::string>> text_members() const;
 
   const json_t* get() const { return value_; }

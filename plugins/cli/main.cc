@@ -72,6 +72,7 @@ int run(int argc, char** argv) {
   app.footer("strictmx COMMAND --help tells more. Manual: strictmx(1), strictmx.toml(5).");
   add_query(app, command);
   add_explain(app, command);
+  add_override(app, command);
   add_policies(app, command);
   add_parse(app, command);
   add_setup(app, command);

@@ -37,12 +37,30 @@ std::string policy_strings(const Verdict& verdict) {
 
 }  // namespace
 
-service::Status PostfixFormat::format(const Verdict& verdict, const service::MxList*,
-                                      std::string& out) const {
-  if (!verdict.is_enforced()) {
-    out += "NOTFOUND ";
-    return service::Status::kNotFound;
+service::Status PostfixFormat::format(const Verdict& verdict, std::string& out) const {
+  using verdict::Level;
+  // Postfix takes no STS attribute at the DANE levels: it reports these itself.
+  const char* const end = attributes_ == Attributes::kTlsrpt ? " " : "";
+  switch (verdict::level_of(verdict.rule)) {
+    case Level::kSecure:
+      return secure(verdict, out);
+    case Level::kDaneOnly:
+      out += std::string("OK dane-only") + end;
+      return service::Status::kOk;
+    case Level::kDane:
+      out += std::string("OK dane") + end;
+      return service::Status::kOk;
+    case Level::kSite:
+      out += "NOTFOUND ";
+      return service::Status::kNotFound;
+    case Level::kTemp:
+      break;  // append_answer() has seen to it
   }
+  out += "TEMP ";
+  return service::Status::kTemp;
+}
+
+service::Status PostfixFormat::secure(const Verdict& verdict, std::string& out) const {
   // servername=hostname: SNI is the MX host's name (RFC 8461 §7.1 MUST).
   std::string reply = "OK secure " + match_attribute(verdict) + " servername=hostname";
   if (attributes_ == Attributes::kTlsrpt) {

@@ -19,17 +19,21 @@
 #include "common/base/listen_socket.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/dane/dane_resolver.h"
 #include "common/mta_sts/policy_cache.h"
 #include "common/mta_sts/policy_fetch.h"
 #include "common/mta_sts/policy_resolver.h"
 #include "common/service/admin_http.h"
 #include "common/service/control_server.h"
+#include "common/service/explain_command.h"
 #include "common/service/json_answers.h"
 #include "common/service/metrics_text.h"
+#include "common/service/override_commands.h"
 #include "common/service/policy_commands.h"
 #include "common/service/questions.h"
 #include "common/service/socketmap_server.h"
 #include "common/store/sqlite_database.h"
+#include "common/verdict/override_book.h"
 #include "common/verdict/verdict_resolver.h"
 #include "plugins/postfix/postfix_format.h"
 #include "plugins/strictmxd/network.h"
@@ -134,11 +138,16 @@ class Daemon::Core {
 
   void run() {
     SignalWatchers signals(*this);
-    cache_->load([this](const base::Outcome<store::StoreError>& loaded) {
+    cache_->load([](const base::Outcome<store::StoreError>& loaded) {
       if (!loaded.ok()) {
         base::log_error("stored policies can't be read", {{"reason", loaded.error().detail}});
       }
-      serve();
+    });
+    overrides_->load([this](const base::Outcome<store::StoreError>& loaded) {
+      if (!loaded.ok()) {
+        base::log_error("stored overrides can't be read", {{"reason", loaded.error().detail}});
+      }
+      serve();  // the policies came before
     });
     loop_->run();
     base::log_info("strictmxd has ended");
@@ -184,7 +193,10 @@ class Daemon::Core {
   }
 
   base::Outcome<StartError> open_store(const std::string& path) {
-    auto opened = store::SqliteDatabase::open(*loop_, path, [this] { cache_->save_all(); });
+    auto opened = store::SqliteDatabase::open(*loop_, path, [this] {
+      cache_->save_all();
+      overrides_->save_all();
+    });
     if (!opened.ok()) {
       switch (opened.error().code) {
         case store::StoreError::kBusy:
@@ -214,33 +226,58 @@ class Daemon::Core {
     fetcher_ = std::make_unique<mta_sts::PolicyFetcher>(*resolver_, *client_);
     policies_ = std::make_unique<mta_sts::PolicyResolver>(*cache_, *resolver_, *fetcher_, clock_,
                                                           settings.refresh);
-    verdicts_ = std::make_unique<verdict::VerdictResolver>(*policies_);
-    questions_ = std::make_unique<service::Questions>(*loop_, clock_, *verdicts_, *resolver_,
-                                                      settings.questions);
-    add_formats();
-    policies_->set_on_change([this](const std::string& domain) { questions_->forget(domain); });
+    dane_ = std::make_unique<dane::DaneResolver>(*resolver_, clock_, settings.max_entries);
+    overrides_ = std::make_unique<verdict::OverrideBook>(*database_, clock_);
+    overrides_->set_configured(settings.overrides);
+    verdicts_ = std::make_unique<verdict::VerdictResolver>(*policies_, *dane_, *overrides_, clock_);
+    questions_ =
+        std::make_unique<service::Questions>(*loop_, clock_, *verdicts_, settings.questions);
+    add_formats(settings.has_dane_answers);
+    const auto forget = [this](const std::string& domain) { questions_->forget(domain); };
+    policies_->set_on_change(forget);
+    overrides_->set_on_change(forget);
+    dane_->set_on_change([forget](const dane::NextHop& hop) { forget(hop.domain.text()); });
     socketmap_ = std::make_unique<service::SocketmapServer>(*loop_, clock_, *questions_,
                                                             settings.max_connections);
-    commands_ = std::make_unique<service::PolicyCommands>(
-        service::PolicyCommands{*cache_,
-                                *policies_,
-                                *verdicts_,
-                                *resolver_,
-                                *questions_,
-                                clock_,
-                                {{"postfix", &postfix_}, {"postfix-tlsrpt", &postfix_tlsrpt_}}});
     control_ = std::make_unique<service::ControlServer>(*loop_, settings.control_users);
-    service::add_policy_commands(*control_, *commands_);
+    add_commands();
     return base::done();
   }
 
-  void add_formats() {
-    questions_->set_default_format("postfix", postfix_);
-    questions_->add_format("postfix-tlsrpt", postfix_tlsrpt_, {"postfix-tlsrpt"});
+  void add_commands() {
+    policy_commands_ = std::make_unique<service::PolicyCommands>(
+        service::PolicyCommands{*cache_, *policies_, *dane_, *questions_, clock_});
+    service::add_policy_commands(*control_, *policy_commands_);
+    override_commands_ = std::make_unique<service::OverrideCommands>(
+        service::OverrideCommands{*overrides_, *policies_, clock_});
+    service::add_override_commands(*control_, *override_commands_);
+    explain_ = std::make_unique<service::ExplainParts>(
+        service::ExplainParts{*cache_, *verdicts_, *resolver_, clock_, dialects()});
+    service::add_explain_command(*control_, *explain_);
+  }
+
+  const service::AnswerFormat& plain_format() const {
+    return has_dane_answers_ ? postfix_dane_ : postfix_;
+  }
+  const service::AnswerFormat& tlsrpt_format() const {
+    return has_dane_answers_ ? postfix_tlsrpt_dane_ : postfix_tlsrpt_;
+  }
+
+  // What explain shows.
+  std::vector<std::pair<std::string, const service::AnswerFormat*>> dialects() const {
+    return {{"postfix", &plain_format()},
+            {"postfix-tlsrpt", &tlsrpt_format()},
+            {"QUERY", &postfix_dane_}};
+  }
+
+  void add_formats(bool has_dane_answers) {
+    has_dane_answers_ = has_dane_answers;
+    questions_->set_default_format("postfix", plain_format());
+    questions_->add_format("postfix-tlsrpt", tlsrpt_format(), {"postfix-tlsrpt"});
     // Drop-in names of postfix-tlspol, which takes them in any letter case; these are as
     // documented.
-    questions_->add_format("QUERY", postfix_, {"QUERY", "query"});
-    questions_->add_format("QUERYwithTLSRPT", postfix_tlsrpt_,
+    questions_->add_format("QUERY", postfix_dane_, {"QUERY", "query"});
+    questions_->add_format("QUERYwithTLSRPT", postfix_tlsrpt_dane_,
                            {"QUERYwithTLSRPT", "QUERYWITHTLSRPT", "querywithtlsrpt"});
     questions_->add_format("json", json_, {"json"});
     questions_->add_format("route", route_, {"route"});
@@ -273,9 +310,11 @@ class Daemon::Core {
       base::release_free_memory();
     }
     cache_->retry_store();
+    overrides_->end_due();
     policies_->refresh_due();
     if (++ticks_ % kTicksASweep == 0) {
       policies_->sweep();
+      dane_->sweep();
       questions_->sweep();
     }
     tick_->start(kTick);
@@ -311,6 +350,12 @@ class Daemon::Core {
     resolver_->replace(std::move(resolver).value());
     client_->replace(std::move(client).value());
     cache_->set_max_entries(settings.value().max_entries);
+    dane_->set_max_entries(settings.value().max_entries);
+    overrides_->set_configured(settings.value().overrides);
+    has_dane_answers_ = settings.value().has_dane_answers;
+    questions_->replace_format("postfix", plain_format());
+    questions_->replace_format("postfix-tlsrpt", tlsrpt_format());
+    explain_->dialects = dialects();
     policies_->set_settings(settings.value().refresh);
     questions_->set_settings(settings.value().questions);
     socketmap_->set_max_connections(settings.value().max_connections);
@@ -358,6 +403,7 @@ class Daemon::Core {
     socketmap_->write_metrics(out);
     control_->write_metrics(out);
     write_policy_metrics(out);
+    write_dane_metrics(out);
     write_network_metrics(out);
     const store::StoreCounters store = database_->counters();
     out.counter("store_commits_total", "Commits of the store", "", store.commits);
@@ -403,6 +449,25 @@ class Daemon::Core {
                 counters.background_refused);
   }
 
+  void write_dane_metrics(service::MetricsText& out) const {
+    const dane::DaneCounters& counters = dane_->counters();
+    out.gauge("dane_next_hops", "Next hops whose DANE state is in memory", "", dane_->size());
+    out.gauge("dane_hosts", "MX hosts whose DANE state is in memory", "", dane_->hosts());
+    out.counter("dane_hits_total", "DANE questions answered from memory", "", counters.hits);
+    out.counter("dane_lookups_total", "DANE lookups that somebody waited for", "",
+                counters.lookups);
+    out.counter("dane_shared_total", "DANE questions that joined a lookup under way", "",
+                counters.shared);
+    out.counter("dane_refreshes_total", "DANE lookups behind an answer", "", counters.refreshes);
+    out.counter("dane_host_lookups_total", "MX hosts looked up", "", counters.host_lookups);
+    out.counter("dane_host_failures_total", "MX hosts whose addresses or TLSA can't be had", "",
+                counters.host_failures);
+    out.gauge("overrides", "Operators' overrides", "", overrides_->size());
+    constexpr std::string_view kBounds = "Times that a limit was reached";
+    out.counter("bound_hits_total", kBounds, "bound=\"dane_entries\"", counters.evictions);
+    out.counter("bound_hits_total", kBounds, "bound=\"dane_refreshes\"", counters.refresh_refused);
+  }
+
   void write_network_metrics(service::MetricsText& out) const {
     const dns::ResolverCounters& dns = resolver_->current().counters();
     constexpr std::string_view kLookups = "DNS lookups by result";
@@ -429,8 +494,13 @@ class Daemon::Core {
 
   const Options options_;
   const base::SystemClock clock_;
-  const postfix::PostfixFormat postfix_{postfix::Attributes::kPlain};
-  const postfix::PostfixFormat postfix_tlsrpt_{postfix::Attributes::kTlsrpt};
+  const postfix::PostfixFormat postfix_{postfix::Attributes::kPlain, postfix::DaneAnswers::kOff};
+  const postfix::PostfixFormat postfix_dane_{postfix::Attributes::kPlain,
+                                             postfix::DaneAnswers::kOn};
+  const postfix::PostfixFormat postfix_tlsrpt_{postfix::Attributes::kTlsrpt,
+                                               postfix::DaneAnswers::kOff};
+  const postfix::PostfixFormat postfix_tlsrpt_dane_{postfix::Attributes::kTlsrpt,
+                                                    postfix::DaneAnswers::kOn};
   const service::JsonFormat json_;
   const service::RouteFormat route_;
   // In the order of dependency: what is below borrows from what is above.
@@ -444,15 +514,20 @@ class Daemon::Core {
   std::unique_ptr<mta_sts::PolicyCache> cache_;
   std::unique_ptr<mta_sts::PolicyFetcher> fetcher_;
   std::unique_ptr<mta_sts::PolicyResolver> policies_;
+  std::unique_ptr<dane::DaneResolver> dane_;
+  std::unique_ptr<verdict::OverrideBook> overrides_;
   std::unique_ptr<verdict::VerdictResolver> verdicts_;
   std::unique_ptr<service::Questions> questions_;
   std::unique_ptr<service::SocketmapServer> socketmap_;
-  std::unique_ptr<service::PolicyCommands> commands_;
+  std::unique_ptr<service::PolicyCommands> policy_commands_;
+  std::unique_ptr<service::OverrideCommands> override_commands_;
+  std::unique_ptr<service::ExplainParts> explain_;
   std::unique_ptr<service::ControlServer> control_;
   std::unique_ptr<service::AdminHttp> admin_;
   std::optional<base::Timer> tick_;
   std::optional<base::Timer> shutdown_;
   base::SteadyTime shutdown_deadline_{};
+  bool has_dane_answers_ = false;  // postfix.dane
   int ticks_ = 0;
   std::uint64_t trimmed_at_ = 0;  // resolutions, when memory was last given back
 };

@@ -38,6 +38,12 @@ class CurrentResolver : public dns::Resolver {
   void addresses(const std::string& name, dns::DnsCallback<base::IpAddress> callback) override {
     current_->addresses(name, std::move(callback));
   }
+  void tlsa(const std::string& name, dns::DnsCallback<dns::TlsaRecord> callback) override {
+    current_->tlsa(name, std::move(callback));
+  }
+  void cname(const std::string& name, dns::DnsCallback<std::string> callback) override {
+    current_->cname(name, std::move(callback));
+  }
 
  private:
   std::unique_ptr<dns::UnboundResolver> current_;

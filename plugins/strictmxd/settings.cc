@@ -1,6 +1,8 @@
 // settings.cc - see settings.h.
 #include "plugins/strictmxd/settings.h"
 
+#include <algorithm>
+
 #include "common/base/domain_name.h"
 #include "common/base/process.h"
 
@@ -53,6 +55,25 @@ base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
                   "answer.skip_domains: " + text + ": " + domain.error().detail);
     }
     settings.questions.skip_domains.push_back(domain.value().text());
+  }
+  settings.has_dane_answers = config.flag("postfix.dane");
+  for (const base::TableSetting& table : config.tables("override")) {
+    const auto mx = table.members.find("mx");
+    auto one =
+        verdict::read_override({table.text("domain"), table.text("mode"),
+                                mx == table.members.end() ? std::vector<std::string>{} : mx->second,
+                                table.text("until"), table.text("note")});
+    if (!one.ok()) {
+      return fail(ConfigError::kValue, table.place + ": override: " + one.error().detail);
+    }
+    const bool is_second = std::any_of(
+        settings.overrides.begin(), settings.overrides.end(),
+        [&](const verdict::Override& other) { return other.domain == one.value().domain; });
+    if (is_second) {
+      return fail(ConfigError::kValue,
+                  table.place + ": override: a second one of " + one.value().domain);
+    }
+    settings.overrides.push_back(std::move(one).value());
   }
   for (const std::string& name : config.text_list("control.users")) {
     const auto user = base::find_user(name);

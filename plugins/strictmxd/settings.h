@@ -14,6 +14,7 @@
 #include "common/http/https_settings.h"
 #include "common/mta_sts/policy_resolver.h"
 #include "common/service/questions.h"
+#include "common/verdict/override.h"
 
 namespace strictmx::daemon {
 
@@ -25,6 +26,8 @@ struct Settings {
   std::size_t max_entries = 0;
   std::size_t max_connections = 0;
   std::vector<uid_t> control_users;
+  bool has_dane_answers = false;  // postfix.dane
+  std::vector<verdict::Override> overrides;
 };
 
 base::Result<Settings, base::ConfigError> read_settings(const base::Config& config);

@@ -39,9 +39,11 @@ class FakeResolver : public dns::Resolver {
   std::map<std::string, dns::DnsResult<std::string>> txt_records;
   std::map<std::string, dns::DnsResult<dns::MxRecord>> mx_records;
   std::map<std::string, dns::DnsResult<base::IpAddress>> address_records;
+  std::map<std::string, dns::DnsResult<dns::TlsaRecord>> tlsa_records;
+  std::map<std::string, dns::DnsResult<std::string>> cname_records;
   // For names that are in no map above: NODATA with this TTL.
   std::chrono::seconds negative_ttl{300};
-  std::map<std::string, int> asked;  // name -> TXT, MX and address questions
+  std::map<std::string, int> asked;  // name -> questions of all types
 
   void set_txt(const std::string& name, std::vector<std::string> texts,
                std::chrono::seconds ttl = std::chrono::seconds(300)) {
@@ -64,6 +66,12 @@ class FakeResolver : public dns::Resolver {
   }
   void addresses(const std::string& name, dns::DnsCallback<base::IpAddress> callback) override {
     answer(address_records, name, std::move(callback));
+  }
+  void tlsa(const std::string& name, dns::DnsCallback<dns::TlsaRecord> callback) override {
+    answer(tlsa_records, name, std::move(callback));
+  }
+  void cname(const std::string& name, dns::DnsCallback<std::string> callback) override {
+    answer(cname_records, name, std::move(callback));
   }
 
  private:

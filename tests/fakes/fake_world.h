@@ -28,10 +28,14 @@ struct FakeWorld {
   FakeWorld() {
     questions.set_default_format("postfix", postfix);
     questions.add_format("postfix-tlsrpt", postfix_tlsrpt, {"postfix-tlsrpt"});
+    questions.add_format("QUERY", postfix_dane, {"QUERY"});
+    questions.add_format("QUERYwithTLSRPT", postfix_tlsrpt_dane, {"QUERYwithTLSRPT"});
     questions.add_format("json", json, {"json"});
     questions.add_format("route", route, {"route"});
     questions.reserve_names({"sts", "record"});
     policies.set_on_change([this](const std::string& domain) { questions.forget(domain); });
+    overrides.set_on_change([this](const std::string& domain) { questions.forget(domain); });
+    dane.set_on_change([this](const dane::NextHop& hop) { questions.forget(hop.domain.text()); });
   }
 
   void publish(const std::string& domain, const std::string& body, const std::string& id = "1") {
@@ -68,12 +72,17 @@ struct FakeWorld {
   mta_sts::PolicyFetcher fetcher{resolver, client};
   mta_sts::PolicyCache cache{database, clock, 1000};
   mta_sts::PolicyResolver policies{cache, resolver, fetcher, clock, {}};
-  verdict::VerdictResolver verdicts{policies};
-  postfix::PostfixFormat postfix{postfix::Attributes::kPlain};
-  postfix::PostfixFormat postfix_tlsrpt{postfix::Attributes::kTlsrpt};
+  dane::DaneResolver dane{resolver, clock, 1000};
+  verdict::OverrideBook overrides{database, clock};
+  verdict::VerdictResolver verdicts{policies, dane, overrides, clock};
+  postfix::PostfixFormat postfix{postfix::Attributes::kPlain, postfix::DaneAnswers::kOff};
+  postfix::PostfixFormat postfix_tlsrpt{postfix::Attributes::kTlsrpt, postfix::DaneAnswers::kOff};
+  postfix::PostfixFormat postfix_dane{postfix::Attributes::kPlain, postfix::DaneAnswers::kOn};
+  postfix::PostfixFormat postfix_tlsrpt_dane{postfix::Attributes::kTlsrpt,
+                                             postfix::DaneAnswers::kOn};
   service::JsonFormat json;
   service::RouteFormat route;
-  service::Questions questions{*loop, clock, verdicts, resolver, {}};
+  service::Questions questions{*loop, clock, verdicts, {}};
 };
 
 }  // namespace strictmx::fakes

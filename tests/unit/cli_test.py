@@ -557,7 +557,8 @@ class Pages(unittest.TestCase):
             page = re.sub(r"\\f[BRIP]", "", page)
             helps = [run("--help", program=program).stdout]
             if program == "strictmx":
-                for command in ("query", "explain", "policies list", "policies show",
+                for command in ("query", "explain", "override set", "override list",
+                                "override remove", "policies list", "policies show",
                                 "policies refresh", "policies purge", "policies export",
                                 "parse sts-record", "parse sts-policy", "parse tlsrpt-record",
                                 "setup postfix"):
@@ -587,6 +588,8 @@ ZONE = {
     ("good.cli.test", "MX"): [(10, "mx1.good.cli.test"), (20, "evil.cli.test")],
     ("_mta-sts.testing.cli.test", "TXT"): [b"v=STSv1; id=20260101"],
     ("testing.cli.test", "MX"): [(10, "mx.cli.test")],
+    ("mx1.good.cli.test", "A"): ["127.0.0.9"],
+    ("evil.cli.test", "A"): ["127.0.0.9"],
     ("plain.cli.test", "A"): ["127.0.0.9"],
     ("_mta-sts.hostile.cli.test", "TXT"): [HOSTILE],
     ("hostile.cli.test", "MX"): [(10, "mx.cli.test")],

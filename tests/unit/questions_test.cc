@@ -207,13 +207,15 @@ TEST(JsonAnswers, TellTheVerdict) {
   world.publish("example.com", kEnforce);
   EXPECT_EQ(world.ask("json example.com"),
             "OK {\"version\":1,\"domain\":\"example.com\",\"policy\":\"sts\",\"mode\":\"enforce\","
-            "\"id\":\"1\",\"mx\":[\"mx1.example.com\",\"*.example.net\"],\"max_age\":604800,"
+            "\"mx\":[\"mx1.example.com\",\"*.example.net\"],\"id\":\"1\",\"max_age\":604800,"
             "\"fetched\":\"2026-01-15T12:00:00Z\",\"expires\":\"2026-01-22T12:00:00Z\","
-            "\"source\":\"network\"}");
+            "\"source\":\"network\",\"mx-dnssec\":\"insecure\","
+            "\"dane\":{\"example.com\":{\"state\":\"no-address\"}}}");
   const auto failed = world.ask("json absent.example");
   EXPECT_EQ(failed,
             "OK {\"version\":1,\"domain\":\"absent.example\",\"policy\":\"none\",\"mode\":\"none\","
-            "\"source\":\"cache\"}");
+            "\"source\":\"cache\",\"mx-dnssec\":\"insecure\","
+            "\"dane\":{\"absent.example\":{\"state\":\"no-address\"}}}");
 }
 
 TEST(JsonAnswers, TellTheFailure) {
@@ -231,6 +233,7 @@ TEST(RouteAnswers, JudgeEachMxHost) {
   dns::DnsAnswer<dns::MxRecord> mx;
   mx.records = {{10, "mx1.example.com"}, {20, "a.example.net"}, {30, "evil.example.org"}};
   world.resolver.mx_records.insert_or_assign("example.com", mx);
+  for (const auto& record : mx.records) world.resolver.set_address(record.host);
   const auto reply = world.ask("route example.com");
   ASSERT_TRUE(reply.has_value());
   EXPECT_NE(reply->find("{\"host\":\"mx1.example.com\",\"preference\":10,\"allowed\":true"),
@@ -250,10 +253,15 @@ TEST(RouteAnswers, KnowImplicitNullAndBracketedHosts) {
   EXPECT_NE(world.ask("route b.example")->find("\"null_mx\":true"), std::string::npos);
   const auto bracketed = world.ask("route [relay.example]:587");
   EXPECT_NE(bracketed->find("\"host\":\"relay.example\""), std::string::npos);
-  EXPECT_EQ(world.resolver.asked["relay.example"], 0);
+  // Its addresses were asked for, its MX records were not.
+  EXPECT_EQ(world.resolver.asked["relay.example"], 1);
   world.resolver.mx_records.insert_or_assign("c.example",
                                              base::fail(dns::DnsError::kServerFailure, "SERVFAIL"));
-  EXPECT_NE(world.ask("route c.example")->find("\"mx_error\":\"DNS: SERVFAIL\""),
+  EXPECT_EQ(world.ask("route c.example"), "TEMP DANE of c.example: MX of c.example: SERVFAIL");
+  // A policy in force is applied whatever DNS says (RFC 8461 §5.1).
+  world.publish("c.example", kEnforce);
+  world.clock.advance(seconds(400));
+  EXPECT_NE(world.ask("route c.example")->find("\"mx_error\":\"DNS: MX of c.example: SERVFAIL\""),
             std::string::npos);
 }
 
