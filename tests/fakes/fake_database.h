@@ -1,5 +1,5 @@
 // fake_database.h - a store that loses nothing, or fails as told; only the statements of
-// policy_cache are known to it, by their first words.
+// policy_cache and override_book are known to it, by their first words.
 #pragma once
 
 #include <map>
@@ -19,6 +19,7 @@ class FakeDatabase : public store::Database {
 
   using Columns = std::vector<store::Value>;
   std::map<std::string, Columns> policies;  // by domain, columns as in the table
+  std::map<std::string, Columns> overrides;
   bool is_full = false;
   int works = 0;
 
@@ -52,7 +53,11 @@ class FakeDatabase : public store::Database {
     base::Outcome<store::StoreError> run(const char* sql, const Columns& parameters) override {
       if (database_.is_full) return base::fail(store::StoreError::kFull, "disk is full");
       const std::string_view statement(sql);
-      if (statement.starts_with("INSERT INTO policies")) {
+      if (statement.starts_with("INSERT INTO overrides")) {
+        database_.overrides[std::get<std::string>(parameters[0])] = parameters;
+      } else if (statement == "DELETE FROM overrides WHERE domain = ?1") {
+        database_.overrides.erase(std::get<std::string>(parameters[0]));
+      } else if (statement.starts_with("INSERT INTO policies")) {
         database_.policies[std::get<std::string>(parameters[0])] = parameters;
       } else if (statement == "DELETE FROM policies WHERE domain = ?1") {
         database_.policies.erase(std::get<std::string>(parameters[0]));
@@ -79,6 +84,10 @@ class FakeDatabase : public store::Database {
       if (statement.starts_with("SELECT COUNT")) {
         const Columns count{static_cast<std::int64_t>(database_.policies.size())};
         on_row(FakeRow(count));
+        return base::done();
+      }
+      if (statement.find("FROM overrides") != statement.npos) {
+        for (const auto& [domain, row] : database_.overrides) on_row(FakeRow(row));
         return base::done();
       }
       std::int64_t left = 1000000;

@@ -524,6 +524,38 @@ class SetupPostfix(Folder):
         self.assertIn("postconf", done.stderr)
 
 
+class OverrideTables(unittest.TestCase):
+    """[[override]] of the configuration file: what is wrong is told with file and line."""
+
+    def check(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(text)
+            file.flush()
+            return run("--check-config", "--config", file.name, program="strictmxd"), file.name
+
+    def test_good(self):
+        done, _ = self.check('[[override]]\ndomain = "a.example"\nmode = "none"\n'
+                             '[[override]]\ndomain = "b.example"\nmx = ["mx.b.example"]\n'
+                             'until = 2099-01-31\nnote = "why"\n')
+        self.assertEqual(done.returncode, OK, done.stderr)
+
+    def test_bad(self):
+        head = '[[override]]\ndomain = "a.example"\n'
+        for text, line, word in (
+                (head, 1, "mode:"), (head + 'mode = "none"\n' + head + 'mode = "none"\n', 4,
+                                     "second"),
+                (head + 'mode = "off"\n', 1, "mode:"), (head + "mode = 1\n", 1, "mode:"),
+                (head + 'mods = "none"\n', 1, "mods:"),
+                (head + 'mode = "none"\nuntil = 07:32:00\n', 1, "until:"),
+                (head + 'mx = [1]\n', 1, "mx:"), ('override = 1\n', 1, "override:"),
+                ('[override]\ndomain = "a.example"\n', 1, "override:")):
+            with self.subTest(text):
+                done, name = self.check(text)
+                self.assertEqual(done.returncode, CONFIG)
+                self.assertIn(f"{name}:{line}: ", done.stderr)
+                self.assertIn(word, done.stderr)
+
+
 class Pages(unittest.TestCase):
     def sample(self):
         done = run("--sample-config", program="strictmxd")
@@ -827,6 +859,48 @@ path = "{cls.folder}/store.db"
         for domain in ("192.0.2.1", "a b", "", "\x1b"):
             with self.subTest(domain):
                 self.assertEqual(self.ask("explain", domain).returncode, USAGE)
+
+    def test_override(self):
+        domain = "good.cli.test"
+        done = self.ask("override", "set", domain, "--mode", "none", "--until", "2099-12-31",
+                        "--note", "ticket 1")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (OK, "", ""))
+        self.assertEqual(self.ask("query", domain).stdout, "NOTFOUND\n")
+        table = self.ask("override", "list").stdout.splitlines()
+        self.assertRegex(table[1], r"^good\.cli\.test +none +- +2100-01-01T00:00:00Z \(in .*\) +"
+                                   r"command +ticket 1$")
+        page = self.ask("explain", domain).stdout
+        for text in ("operator's override, mode none", "an operator's override is in force",
+                     "without it: MTA-STS mode enforce", "ends by itself at 2100-01-01"):
+            with self.subTest(text):
+                self.assertIn(text, page)
+        rows = json.loads(self.ask("override", "list", "--json").stdout)["overrides"]
+        self.assertEqual([(row["domain"], row["mode"], row["holds"]) for row in rows],
+                         [(domain, "none", True)])
+        self.stop()
+        self.start()  # kept over a restart
+        self.assertEqual(self.ask("query", domain).stdout, "NOTFOUND\n")
+        self.assertEqual(self.ask("override", "set", domain, "--mx", "own.example").returncode, OK)
+        self.assertIn("match=own.example ", self.ask("query", domain).stdout)
+        self.assertEqual(self.ask("override", "remove", domain).returncode, OK)
+        self.assertIn("match=mx1.good.cli.test", self.ask("query", domain).stdout)
+        self.assertEqual(self.ask("override", "remove", domain).returncode, DATA)
+
+    def test_override_refused(self):
+        for arguments, word in (
+                (("x.cli.test",), "mode:"), (("x.cli.test", "--mode", "maybe"), "mode:"),
+                (("192.0.2.1", "--mode", "none"), "domain:"),
+                (("x.cli.test", "--mx", "*"), "mx:"),
+                (("x.cli.test", "--mode", "none", "--mx", "a.example"), "mx:"),
+                (("x.cli.test", "--mode", "none", "--until", "2020-01-01"), "until:"),
+                (("x.cli.test", "--mode", "none", "--until", "soon"), "until:"),
+                (("x.cli.test", "--mode", "none", "--note", "a\nb"), "note:"),
+                (("plain.cli.test", "--mode", "enforce"), "--mx")):
+            with self.subTest(arguments):
+                done = self.ask("override", "set", *arguments)
+                self.assertEqual(done.returncode, USAGE, done.stderr)
+                self.assertIn(word, done.stderr)
+        self.assertEqual(json.loads(self.ask("override", "list", "--json").stdout)["overrides"], [])
 
     def test_list(self):
         rows = json.loads(self.ask("policies", "list", "--json").stdout)

@@ -33,7 +33,10 @@ class Wire {
     return *this;
   }
   Wire& record(int type, unsigned ttl, const Bytes& data) {
-    name({"a", "example"});
+    return record({"a", "example"}, type, ttl, data);
+  }
+  Wire& record(const std::vector<std::string>& owner, int type, unsigned ttl, const Bytes& data) {
+    name(owner);
     put16(type);
     put16(1);
     put16(static_cast<int>(ttl >> 16));
@@ -84,6 +87,50 @@ TEST(DnsMessage, CnamesOnTheWayLimitTheTtl) {
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->texts.size(), 1u);
   EXPECT_EQ(message->ttl, 30u);
+}
+
+// RFC 6698 §2.1: three numbers and the data.
+TEST(DnsMessage, TlsaRecordsAreRead) {
+  Wire wire(0, 2, 0);
+  wire.record(52, 300, {3, 1, 1, 0xab, 0x00}).record(52, 60, {2, 0, 2});
+  const auto message = read_message(wire.bytes, RecordType::kTlsa);
+  ASSERT_TRUE(message.has_value());
+  EXPECT_EQ(message->tlsa.at(0), (TlsaRecord{3, 1, 1, std::string("\xab\0", 2)}));
+  EXPECT_EQ(message->tlsa.at(1), (TlsaRecord{2, 0, 2, ""}));
+  EXPECT_TRUE(message->has_records());
+  Wire cut(0, 1, 0);
+  cut.record(52, 300, {3, 1});
+  EXPECT_FALSE(read_message(cut.bytes, RecordType::kTlsa).has_value());
+}
+
+TEST(DnsMessage, EndOfAnAliasChainIsTold) {
+  const Bytes b = {1, 'b', 7, 'E', 'X', 'a', 'm', 'p', 'l', 'e', 0};
+  const Bytes c = {1, 'c', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0};
+  Wire chain(0, 3, 0);
+  chain.record({"b", "Example"}, 5, 300, c)
+      .record(5, 300, b)
+      .record({"c", "example"}, 1, 300, {192, 0, 2, 1});
+  const auto message = read_message(chain.bytes, RecordType::kA);
+  ASSERT_TRUE(message.has_value());
+  EXPECT_EQ(message->alias_target, "c.example");
+  EXPECT_EQ(message->addresses.size(), 1u);
+  Wire none(0, 1, 0);
+  none.record(1, 300, {192, 0, 2, 1});
+  EXPECT_EQ(read_message(none.bytes, RecordType::kA)->alias_target, "");
+  // A circle ends.
+  const Bytes a = {1, 'a', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0};
+  Wire circle(0, 2, 0);
+  circle.record(5, 300, b).record({"b", "example"}, 5, 300, a);
+  EXPECT_TRUE(read_message(circle.bytes, RecordType::kA).has_value());
+}
+
+TEST(DnsMessage, CnameAskedForIsARecord) {
+  const Bytes target = {1, 'B', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0};
+  Wire wire(0, 1, 0);
+  wire.record(5, 300, target);
+  const auto message = read_message(wire.bytes, RecordType::kCname);
+  ASSERT_TRUE(message.has_value());
+  EXPECT_EQ(message->cnames, std::vector<std::string>{"b.example"});
 }
 
 TEST(DnsMessage, MxHostsAreSortedAndLowerCase) {

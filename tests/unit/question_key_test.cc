@@ -14,6 +14,7 @@ struct Case {
   std::string key;
   std::optional<std::string> want;  // the domain
   bool is_bracketed = false;
+  int port = 25;
 };
 
 TEST(QuestionKey, IsAPolicyDomainOrNothing) {
@@ -23,9 +24,14 @@ TEST(QuestionKey, IsAPolicyDomainOrNothing) {
       {"final dot", "example.com.", "example.com"},
       {"one label", "localhost", "localhost"},
       {"smart host", "[relay.example.com]", "relay.example.com", true},
-      {"smart host with port", "[relay.example.com]:587", "relay.example.com", true},
-      {"smart host with service", "[relay.example.com]:submission", "relay.example.com", true},
-      {"next-hop with port", "example.com:2525", "example.com"},
+      {"smart host with port", "[relay.example.com]:587", "relay.example.com", true, 587},
+      {"smart host with service", "[relay.example.com]:submission", "relay.example.com", true, 587},
+      {"service that is none", "[relay.example.com]:no-such-service", std::nullopt},
+      {"port 0", "example.com:0", std::nullopt},
+      {"highest port", "example.com:65535", "example.com", false, 65535},
+      {"port above", "example.com:65536", std::nullopt},
+      {"negative port", "example.com:-1", std::nullopt},
+      {"next-hop with port", "example.com:2525", "example.com", false, 2525},
       {"U-label",
        "b\xC3\xBC"
        "cher.example",
@@ -67,6 +73,7 @@ TEST(QuestionKey, IsAPolicyDomainOrNothing) {
     if (!key.has_value() || !c.want.has_value()) continue;
     EXPECT_EQ(key->domain.text(), c.want);
     EXPECT_EQ(key->is_bracketed, c.is_bracketed);
+    EXPECT_EQ(key->port, c.port);
   }
 }
 

@@ -202,6 +202,134 @@ TEST(Questions, SkippedDomainsAreNeverLookedUp) {
   EXPECT_EQ(world.ask("postfix notcorp.example"), kSecure);
 }
 
+// A signed domain with one MX host, whose TLSA records are at this port.
+void publish_dane(FakeWorld& world, const std::string& domain, int port = 25) {
+  const std::string host = "mx." + domain;
+  dns::DnsAnswer<dns::MxRecord> mx;
+  mx.records = {{10, host}};
+  mx.ttl = seconds(300);
+  mx.is_secure = true;
+  world.resolver.mx_records.insert_or_assign(domain, mx);
+  dns::DnsAnswer<base::IpAddress> address;
+  address.records = {*base::IpAddress::parse("192.0.2.1")};
+  address.ttl = seconds(300);
+  address.is_secure = true;
+  world.resolver.address_records.insert_or_assign(host, address);
+  dns::DnsAnswer<dns::TlsaRecord> tlsa;
+  tlsa.records = {{3, 1, 1, std::string(32, 'd')}};
+  tlsa.ttl = seconds(300);
+  tlsa.is_secure = true;
+  world.resolver.tlsa_records.insert_or_assign("_" + std::to_string(port) + "._tcp." + host, tlsa);
+}
+
+// PEERS 3.2: the map names of postfix-tlspol have DANE answers always, ours when they are on.
+TEST(DaneAnswers, AreForMapsThatHaveThem) {
+  FakeWorld world;
+  publish_dane(world, "example.com");
+  EXPECT_EQ(world.ask("QUERY example.com"), "OK dane-only");
+  EXPECT_EQ(world.ask("QUERYwithTLSRPT example.com"), "OK dane-only ");
+  const int asked = world.resolver.asked["mx.example.com"];
+  EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+  world.questions.replace_format("postfix", world.postfix_dane);
+  EXPECT_EQ(world.ask("postfix example.com"), "OK dane-only");
+  EXPECT_EQ(world.ask("any_zone example.com"), "OK dane-only");
+  EXPECT_EQ(world.resolver.asked["mx.example.com"], asked);
+}
+
+TEST(DaneAnswers, AreNotLookedUpForMapsWithoutThem) {
+  FakeWorld world;
+  publish_dane(world, "example.com");
+  EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+  EXPECT_EQ(world.resolver.asked["example.com"], 0);
+}
+
+TEST(DaneAnswers, FollowTheDnsWithinTheTtl) {
+  FakeWorld world;
+  publish_dane(world, "example.com");
+  EXPECT_EQ(world.ask("QUERY example.com"), "OK dane-only");
+  dns::DnsAnswer<dns::TlsaRecord> none;
+  none.is_secure = true;
+  world.resolver.tlsa_records.insert_or_assign("_25._tcp.mx.example.com", none);
+  world.clock.advance(seconds(239));
+  EXPECT_EQ(world.ask("QUERY example.com"), "OK dane-only");
+  world.clock.advance(seconds(2));
+  EXPECT_EQ(world.ask("QUERY example.com"), "OK dane-only");  // looked up behind it
+  EXPECT_EQ(world.ask("QUERY example.com"), "NOTFOUND ");
+}
+
+// DESIGN: DANE state is kept per (host, port); MTA-STS knows the name alone.
+TEST(DaneAnswers, SmartHostsHaveTheirOwnPort) {
+  FakeWorld world;
+  dns::DnsAnswer<base::IpAddress> address;
+  address.records = {*base::IpAddress::parse("192.0.2.1")};
+  address.is_secure = true;
+  world.resolver.address_records.insert_or_assign("relay.example", address);
+  dns::DnsAnswer<dns::TlsaRecord> tlsa;
+  tlsa.records = {{3, 1, 1, std::string(32, 'd')}};
+  tlsa.is_secure = true;
+  world.resolver.tlsa_records.insert_or_assign("_587._tcp.relay.example", tlsa);
+  dns::DnsAnswer<dns::TlsaRecord> none;
+  none.is_secure = true;
+  world.resolver.tlsa_records.insert_or_assign("_25._tcp.relay.example", none);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(world.ask("QUERY [relay.example]:587"), "OK dane-only");
+    EXPECT_EQ(world.ask("QUERY [relay.example]:submission"), "OK dane-only");
+    EXPECT_EQ(world.ask("QUERY [relay.example]"), "NOTFOUND ");
+    EXPECT_EQ(world.ask("QUERY relay.example:587"), "OK dane");  // its MX absence is unsigned
+  }
+}
+
+TEST(DaneAnswers, FailureIsTempWithTheReasonAndNotKeptLong) {
+  FakeWorld world;
+  publish_dane(world, "example.com");
+  world.resolver.tlsa_records.insert_or_assign(
+      "_25._tcp.mx.example.com", base::fail(dns::DnsError::kServerFailure, "SERV\nFAIL\xff"));
+  EXPECT_EQ(world.ask("QUERY example.com"),
+            "TEMP DANE of example.com: _25._tcp.mx.example.com: SERV?FAIL?");
+  EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+  EXPECT_TRUE(world.ask("json example.com")->starts_with("TEMP "));
+  publish_dane(world, "example.com");
+  world.clock.advance(seconds(31));
+  EXPECT_EQ(world.ask("QUERY example.com"), "OK dane-only");
+}
+
+TEST(Overrides, ChangeAnswersThatWereReady) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  EXPECT_EQ(world.ask("postfix example.com"), kSecure);
+  verdict::Override none;
+  none.domain = "example.com";
+  none.until = world.clock.now() + seconds(100);
+  world.overrides.set(none, 0, [](const auto& outcome) { EXPECT_TRUE(outcome.ok()); });
+  world.pending.deliver();
+  EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+  EXPECT_EQ(world.ask("QUERY example.com"), "NOTFOUND ");
+  const auto json = world.ask("json example.com");
+  EXPECT_NE(json->find("\"source\":\"override\""), std::string::npos) << *json;
+  EXPECT_NE(json->find("\"override\":{\"mode\":\"none\",\"until\":"), std::string::npos);
+  world.clock.advance(seconds(100));
+  EXPECT_EQ(world.ask("postfix example.com"), kSecure);
+  world.overrides.remove("example.com", [](const auto& outcome) { EXPECT_TRUE(outcome.ok()); });
+  world.pending.deliver();
+  EXPECT_EQ(world.ask("QUERY example.com"), kSecure);
+}
+
+// An override that says all needs no answer from DNS.
+TEST(Overrides, AreGivenWithoutWaiting) {
+  FakeWorld world;
+  verdict::Override own;
+  own.domain = "example.com";
+  own.mode = mta_sts::PolicyMode::kEnforce;
+  own.mx = {"mx1.example.com"};
+  world.overrides.set_configured({own});
+  std::string got;
+  world.questions.ask("QUERY example.com",
+                      [&got](std::string_view framed) { got = FakeWorld::unframed(framed); });
+  EXPECT_EQ(got, "OK secure match=mx1.example.com servername=hostname");
+  world.pending.deliver();
+  EXPECT_EQ(world.resolver.asked["_mta-sts.example.com"], 1);  // looked up all the same
+}
+
 TEST(JsonAnswers, TellTheVerdict) {
   FakeWorld world;
   world.publish("example.com", kEnforce);
