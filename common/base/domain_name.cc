@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "common/base/printable.h"
+
 namespace strictmx::base {
 namespace {
 
@@ -71,10 +73,8 @@ bool is_rfc5321_domain(std::string_view name) {
 
 Result<DomainName, NameError> DomainName::parse(std::string_view text) {
   if (text.find('\0') != text.npos) return fail(NameError::kCharacter, "NUL in the name");
-  const bool is_ascii = std::all_of(text.begin(), text.end(),
-                                    [](char c) { return static_cast<signed char>(c) >= 0; });
   std::string name;
-  if (is_ascii) {
+  if (is_ascii(text)) {
     name = ascii_lower(text);
   } else {
     auto converted = to_a_labels(text);

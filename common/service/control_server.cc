@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/base/json_extent.h"
 #include "common/base/log.h"
 #include "common/base/netstring.h"
 #include "common/base/process.h"
@@ -17,26 +18,6 @@ namespace strictmx::service {
 namespace {
 
 using base::fail;
-
-// jansson takes 2048 levels by default; a request that nests deeper than ours is refused unread.
-bool is_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxControlDepth) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -53,7 +34,10 @@ std::optional<std::int64_t> ControlRequest::number(const char* name) const {
 }
 
 base::Result<ControlRequest, std::monostate> read_control_request(std::string_view payload) {
-  if (is_too_deep(payload)) return fail(std::monostate{}, "request nests too deep");
+  // jansson takes 2048 levels by default; what nests deeper than ours is refused unread.
+  if (base::json_extent(payload).depth > kMaxControlDepth) {
+    return fail(std::monostate{}, "request nests too deep");
+  }
   json_error_t error;
   Json object(json_loadb(payload.data(), payload.size(), JSON_REJECT_DUPLICATES, &error));
   if (object == nullptr) {

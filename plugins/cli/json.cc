@@ -5,30 +5,11 @@
 
 #include <cstdlib>
 
+#include "common/base/json_extent.h"
 #include "plugins/cli/terminal.h"
 
 namespace strictmx::cli {
 namespace {
-
-// jansson descends up to 2048 levels; ours is a small part of that.
-bool is_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool is_in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (is_in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') is_in_string = false;
-    } else if (c == '"') {
-      is_in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxJsonDepth) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
 
 std::string dump(const json_t* value, std::size_t flags) {
   const std::unique_ptr<char, void (*)(void*)> text(json_dumps(value, flags | JSON_ENSURE_ASCII),
@@ -41,7 +22,8 @@ std::string dump(const json_t* value, std::size_t flags) {
 void JsonFree::operator()(json_t* value) const { json_decref(value); }
 
 Json parse_json(std::string_view text) {
-  if (is_too_deep(text)) return nullptr;
+  // jansson descends up to 2048 levels; ours is a small part of that.
+  if (base::json_extent(text).depth > kMaxJsonDepth) return nullptr;
   Json value(json_loadb(text.data(), text.size(), JSON_ALLOW_NUL, nullptr));
   return json_is_object(value.get()) ? std::move(value) : nullptr;
 }

@@ -1,27 +1,25 @@
-// parse.cc - strictmx parse: checks a record or a policy offline, with the daemon's own parsers.
+// parse.cc - strictmx parse: checks a record, a policy or a report offline, with the daemon's own
+// parsers.
 //
-// Valid: JSON on stdout with the text's own names, exit 0. Invalid: the reason, with line and RFC
-// section, on stderr, exit 65. No configuration and no daemon is needed.
-#include <fcntl.h>
+// Valid: JSON on stdout with the text's own names (a report: a page, unless --json), exit 0.
+// Invalid: the reason, with line and RFC section, on stderr, exit 65. No configuration and no
+// daemon is needed.
 #include <fmt/format.h>
 #include <jansson.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include "common/base/domain_name.h"
-#include "common/base/unique_descriptor.h"
 #include "common/mta_sts/mx_match.h"
 #include "common/mta_sts/policy.h"
 #include "common/mta_sts/record.h"
 #include "common/tlsrpt/record.h"
+#include "plugins/cli/checked_text.h"
 #include "plugins/cli/cli.h"
 #include "plugins/cli/json.h"
-#include "plugins/cli/terminal.h"
+#include "plugins/cli/parse_report.h"
 
 namespace strictmx::cli {
 namespace {
@@ -29,13 +27,14 @@ namespace {
 using base::fail;
 using base::Failure;
 
-// Far above what each parser takes (64 KiB, or 64 records of 8 KiB), so that the parser's own
-// reason is what an operator sees; a device or an endless pipe stops here.
-constexpr std::size_t kMaxInputBytes = 1024 * 1024;
+// Far above what each parser takes (64 KiB, or 64 records of 8 KiB).
+constexpr InputBound kInputBound{
+    1024 * 1024, "far more than a policy or record may have (RFC 8461 §3.3 suggests 65536)"};
 
 struct ParseOptions {
   std::string file = "-";
   std::optional<std::string> mx_host;
+  bool is_json = false;
 };
 
 // The records of an input, and where each stood.
@@ -43,31 +42,6 @@ struct TextLine {
   std::size_t number;
   std::string text;
 };
-
-Or<std::string> read_input(const std::string& file) {
-  const std::string name = file == "-" ? "standard input" : file;
-  base::UniqueDescriptor opened;
-  if (file != "-") {
-    opened = base::UniqueDescriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!opened) return fail(Exit::kNoInput, fmt::format("{}: {}", name, std::strerror(errno)));
-  }
-  const int descriptor = file == "-" ? STDIN_FILENO : opened.get();
-  std::string text;
-  char buffer[16384];
-  while (true) {
-    const ssize_t got = read(descriptor, buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(Exit::kNoInput, fmt::format("{}: {}", name, std::strerror(errno)));
-    if (got == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > kMaxInputBytes) {
-      return fail(Exit::kData,
-                  fmt::format("{}: over {} bytes, far more than a policy or record may "
-                              "have (RFC 8461 §3.3 suggests 65536)",
-                              name, kMaxInputBytes));
-    }
-  }
-}
 
 // One resource record a line. An empty line is none; a CR is a byte of its record, as DNS has no
 // line ends and a record with one in it is broken.
@@ -89,12 +63,6 @@ struct RecordKind {
 };
 constexpr RecordKind kStsRecord{"sts-record", "v=STSv1", "RFC 8461 §3.1"};
 constexpr RecordKind kTlsrptRecord{"tlsrpt-record", "v=TLSRPTv1", "RFC 8460 §3"};
-
-Failure<Exit> invalid(std::string_view kind, std::string_view reason, std::string_view section) {
-  std::string text = fmt::format("{}: {}", kind, reason);
-  if (reason.find("RFC 84") == reason.npos) text += fmt::format(" ({})", section);
-  return fail(Exit::kData, std::move(text));
-}
 
 Failure<Exit> nothing_published(const RecordKind& kind, std::size_t records) {
   return invalid(kind.name,
@@ -137,7 +105,7 @@ Or<Record> check_record(const RecordKind& kind, const std::string& input, Find f
 }
 
 Outcome parse_sts_record(const ParseOptions& options) {
-  const auto input = read_input(options.file);
+  const auto input = read_input(options.file, kInputBound);
   if (!input.ok()) return input.error();
   const auto record = check_record<mta_sts::Record>(
       kStsRecord, input.value(), [](const auto& texts) { return mta_sts::find_record(texts); },
@@ -150,7 +118,7 @@ Outcome parse_sts_record(const ParseOptions& options) {
 }
 
 Outcome parse_tlsrpt_record(const ParseOptions& options) {
-  const auto input = read_input(options.file);
+  const auto input = read_input(options.file, kInputBound);
   if (!input.ok()) return input.error();
   const auto record = check_record<tlsrpt::Record>(
       kTlsrptRecord, input.value(), [](const auto& texts) { return tlsrpt::find_record(texts); },
@@ -178,7 +146,7 @@ Outcome parse_sts_policy(const ParseOptions& options) {
     if (!name.ok()) return fail(Exit::kUsage, "--mx: " + name.error().detail);
     host = std::move(name).value();
   }
-  const auto input = read_input(options.file);
+  const auto input = read_input(options.file, kInputBound);
   if (!input.ok()) return input.error();
   const auto policy = mta_sts::parse_policy(input.value());
   if (!policy.ok()) {
@@ -197,6 +165,10 @@ Outcome parse_sts_policy(const ParseOptions& options) {
   return base::done();
 }
 
+Outcome parse_report(const ParseOptions& options) {
+  return parse_tlsrpt_report(options.file, options.is_json);
+}
+
 }  // namespace
 
 void add_parse(CLI::App& app, Command& command) {
@@ -209,8 +181,9 @@ void add_parse(CLI::App& app, Command& command) {
       {"sts-record", "TXT records at _mta-sts.DOMAIN, one a line", parse_sts_record},
       {"sts-policy", "a policy as the policy host serves it", parse_sts_policy},
       {"tlsrpt-record", "TXT records at _smtp._tls.DOMAIN, one a line", parse_tlsrpt_record},
+      {"tlsrpt-report", "a TLS report, as JSON or gzip", parse_report},
   };
-  CLI::App* parent = app.add_subcommand("parse", "check a record or a policy offline");
+  CLI::App* parent = app.add_subcommand("parse", "check a record, a policy or a report offline");
   parent->require_subcommand(1);
   for (const Row& row : kRows) {
     auto options = std::make_shared<ParseOptions>();
@@ -219,6 +192,9 @@ void add_parse(CLI::App& app, Command& command) {
     if (row.function == parse_sts_policy) {
       sub->add_option("--mx", options->mx_host, "does this MX host match the policy")
           ->type_name("HOST");
+    }
+    if (row.function == parse_report) {
+      sub->add_flag("--json", options->is_json, "the report as JSON, normalised");
     }
     sub->callback([&command, options, function = row.function] {
       command.run = [options, function] { return function(*options); };

@@ -7,41 +7,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
 
 namespace strictmx::cli {
 namespace {
-
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t bytes = 0;  // 0: not UTF-8
-};
-
-// By the table of RFC 3629 §4; overlong forms and surrogates are no UTF-8.
-CodePoint first_code_point(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return {};
-  char32_t value = first & (0xFFu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0u) != 0x80u) return {};
-    value = (value << 6) | (byte(i) & 0x3Fu);
-  }
-  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool is_surrogate = value >= 0xD800 && value <= 0xDFFF;
-  if (value < kLeast[length] || value > 0x10FFFF || is_surrogate) return {};
-  return {value, length};
-}
-
-bool is_harmless(char32_t c) {
-  if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD) return false;
-  const bool is_formatting = (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-                             (c >= 0x2060 && c <= 0x206F) || c == 0x061C || c == 0xFEFF ||
-                             (c >= 0xFFF0 && c <= 0xFFFB) || c >= 0xE0000;
-  return !is_formatting;
-}
 
 bool uses_colour() {
   static const bool answer = [] {
@@ -71,32 +39,7 @@ std::string_view colour_code(Style style) {
   return "";
 }
 
-// Columns on the screen, near enough: a code point is one.
-std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
 }  // namespace
-
-std::string shown(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const CodePoint point = first_code_point(text);
-    const std::size_t bytes = std::max<std::size_t>(point.bytes, 1);
-    if (point.bytes > 0 && is_harmless(point.value)) {
-      out.append(text.substr(0, bytes));
-    } else {
-      for (const char c : text.substr(0, bytes)) {
-        fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
-      }
-    }
-    text.remove_prefix(bytes);
-  }
-  return out;
-}
 
 std::string styled(Style style, std::string_view text) {
   if (style == Style::kPlain || !uses_colour()) return std::string(text);
@@ -119,7 +62,7 @@ std::string Table::text() const {
   for (const auto& row : rows_) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], width(row[i].text));
+      widths[i] = std::max(widths[i], base::columns(row[i].text));
     }
   }
   std::string out;
@@ -127,8 +70,9 @@ std::string Table::text() const {
     out += indent_;
     for (std::size_t i = 0; i < row.size(); ++i) {
       out += styled(row[i].style, row[i].text);
-      if (i + 1 < row.size()) out.append(widths[i] - width(row[i].text) + 2, ' ');
+      if (i + 1 < row.size()) out.append(widths[i] - base::columns(row[i].text) + 2, ' ');
     }
+    out.erase(out.find_last_not_of(' ') + 1);  // empty cells at the end
     out += '\n';
   }
   return out;

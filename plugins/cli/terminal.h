@@ -9,12 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/printable.h"
+
 namespace strictmx::cli {
 
-// The text without anything that moves the cursor, changes colours or the direction of writing:
-// control characters (also those of U+0080 to U+009F), what is not UTF-8, and the invisible
-// formatting characters become \xNN.
-std::string shown(std::string_view text);
+using base::shown;
 
 enum class Style { kPlain, kHeading, kGood, kWarning, kBad, kFaint };
 

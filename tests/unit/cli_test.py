@@ -8,6 +8,7 @@ questions a real strictmxd on private UNIX sockets that asks a DNS server in thi
 is filled beforehand, so that no HTTPS server is needed. Nothing outside loopback is touched.
 """
 
+import gzip
 import json
 import os
 import pathlib
@@ -54,11 +55,42 @@ class Folder(unittest.TestCase):
 POLICY = b"version: STSv1\nmode: enforce\nmx: mx1.example.org\nmx: *.example.net\nmax_age: 86400\n"
 
 
+# RFC 8460 Appendix B in short, with what §4.4 says of it.
+REPORT = {
+    "organization-name": "Company-X",
+    "date-range": {"start-datetime": "2016-04-01T00:00:00Z",
+                   "end-datetime": "2016-04-01T23:59:59Z"},
+    "contact-info": "sts-reporting@company-x.example",
+    "report-id": "5065427c-23d3-47ca-b6e0-946ea0e8c4be",
+    "policies": [{
+        "policy": {"policy-type": "sts", "policy-string": ["version: STSv1", "mode: testing"],
+                   "policy-domain": "company-y.example", "mx-host": ["*.mail.company-y.example"]},
+        "summary": {"total-successful-session-count": 5326, "total-failure-session-count": 300},
+        "failure-details": [
+            {"result-type": "certificate-expired", "sending-mta-ip": "2001:db8:abcd:12::1",
+             "receiving-mx-hostname": "mx1.mail.company-y.example", "failed-session-count": 100},
+            {"result-type": "starttls-not-supported", "sending-mta-ip": "198.51.100.62",
+             "receiving-mx-hostname": "mx-backup.mail.company-y.example",
+             "receiving-ip": "203.0.113.56", "failed-session-count": 200,
+             "failure-reason-code": "no STARTTLS"}]}],
+}
+
+
+def report_json(**changes):
+    """The bytes of REPORT with members of its policy changed; None takes a member away."""
+    report = json.loads(json.dumps(REPORT))
+    policy = report["policies"][0]["policy"]
+    for name, value in changes.items():
+        policy[name.replace("_", "-")] = value
+    report["policies"][0]["policy"] = {k: v for k, v in policy.items() if v is not None}
+    return json.dumps(report).encode()
+
+
 class Parse(Folder):
     def check(self, kind, rows):
         for name, text, code, want in rows:
             with self.subTest(name):
-                done = run("parse", kind, stdin=text)
+                done = run("parse", *kind.split(), stdin=text)
                 self.assertEqual(done.returncode, code, done.stderr)
                 if code == OK:
                     self.assertEqual(json.loads(done.stdout), want)
@@ -118,6 +150,72 @@ class Parse(Folder):
             ("newline in a URI", b"v=TLSRPTv1; rua=mailto:a@b\x0b.example\n", DATA, r"line 1: .*x0b"),
         ])
 
+    def test_tlsrpt_report(self):
+        plain = report_json()
+        self.check("tlsrpt-report --json", [
+            ("JSON", plain, OK, REPORT),
+            ("pretty-printed", json.dumps(REPORT, indent=4).encode(), OK, REPORT),
+            ("gzip", gzip.compress(plain), OK, REPORT),
+            ("empty", b"", DATA, r"tlsrpt-report: line 1, column 0: "),
+            ("no JSON", b"<html>", DATA, r"line 1, column \d+: no I-JSON"),
+            ("an array", b"[]", DATA, r"the text: an array, want an object"),
+            ("no report", b"{}", DATA, r"date-range: missing"),
+            ("place", plain.replace(b'"failed-session-count": 200', b'"failed-session-count": -2'),
+             DATA, r"policies\[0\]\.failure-details\[1\]\.failed-session-count: "),
+            ("repeated member", b'{"a": 1, "a": 2}', DATA, r"duplicate"),
+            ("escape sequence", b'{"date-range": {"start-datetime": "\\u001b[31m"}}', DATA,
+             r"date-range\.start-datetime: found \"\\x1b"),
+            ("not UTF-8", b'{"\xff": 1}', DATA, r"byte 0xff"),
+            ("deep", b"[" * 100000, DATA, r"over 16 levels"),
+            ("cut gzip", gzip.compress(plain)[:-4], DATA, r"gzip: ends too early"),
+            ("gzip with something behind", gzip.compress(plain) + b"x", DATA, r"1 bytes behind"),
+            ("bomb", gzip.compress(b" " * (20 * 1024 * 1024)), DATA, r"gzip: over 500 times"),
+            ("huge", b" " * (48 * 1024 * 1024 + 1), DATA, r"over 50331648 bytes"),
+            ("endless", b" " * (49 * 1024 * 1024), DATA, r"standard input: over 50331649 bytes"),
+        ])
+
+    def test_tlsrpt_report_remarks(self):
+        # RFC 8460 erratum 6241: a text for an array; what is printed is the array again.
+        text = report_json(mx_host="mx: *.mail.company-y.example")
+        done = run("parse", "tlsrpt-report", "--json", stdin=text)
+        self.assertEqual((done.returncode, json.loads(done.stdout)), (OK, REPORT))
+        self.assertRegex(done.stderr, r"remark: policies\[0\]\.policy\.mx-host: one string where")
+        self.assertRegex(done.stderr, r"remark: policies\[0\]\.policy\.mx-host: \"mx:\" before")
+        page = run("parse", "tlsrpt-report", stdin=text)
+        self.assertEqual((page.returncode, page.stderr), (OK, ""))
+        self.assertIn("policies[0].policy.mx-host: one string where an array belongs", page.stdout)
+        flood = run("parse", "tlsrpt-report", "--json",
+                    stdin=report_json(mx_host=["mx:a.example"] * 150))
+        self.assertEqual(flood.returncode, OK)
+        self.assertEqual(len(flood.stderr.splitlines()), 101)
+        self.assertIn("remark: 50 more", flood.stderr)
+
+    def test_tlsrpt_report_page(self):
+        report = self.folder / "report.json.gz"
+        report.write_bytes(gzip.compress(report_json()))
+        done = run("parse", "tlsrpt-report", report)
+        self.assertEqual((done.returncode, done.stderr), (OK, ""))
+        for want in ("TLS report of Company-X", "2016-04-01\n", "5326 sessions (94.66 %)",
+                     "300 sessions", "1. MTA-STS policy for company-y.example",
+                     "The certificate has expired.", "The MX host did not offer STARTTLS."):
+            self.assertIn(want, done.stdout)
+        self.assertNotIn("Departures", done.stdout)
+        lines = done.stdout.splitlines()
+        table = [line for line in lines if re.match(r" +(sessions +result|[12]00 )", line)]
+        self.assertEqual(len(table), 3)
+        for title, cells in (("result type", ("certificate-expired", "starttls-not-supported")),
+                             ("MX host", ("mx1.", "mx-backup.")), ("reason", (None, "no STARTTLS")),
+                             ("sent from", ("2001:db8:abcd:12::1", "198.51.100.62"))):
+            column = table[0].index(title)
+            for line, cell in zip(table[1:], cells):
+                self.assertTrue(cell is None or line[column:].startswith(cell), line)
+        self.assertNotIn("HELO", table[0])  # nobody said it
+        hostile = run("parse", "tlsrpt-report",
+                      stdin=report_json(policy_domain="\x1b[2J\u202e", policy_type="a\nb"))
+        self.assertEqual(hostile.returncode, OK)
+        self.assertNotRegex(hostile.stdout, r"[\x00-\x09\x0b-\x1f\x7f\u202e]")
+        self.assertIn('"a\\x0ab"', hostile.stdout)
+
     def test_mx(self):
         for host, want in (("mx1.example.org", True), ("MX1.Example.ORG.", True),
                            ("a.example.net", True), ("b.a.example.net", False),
@@ -161,6 +259,7 @@ class CommandLine(Folder):
                           ["policies"], ["policies", "frob"], ["policies", "purge"],
                           ["policies", "purge", "a.example", "--all"], ["policies", "show"],
                           ["policies", "list", "--limit", "0"], ["parse"], ["parse", "spf"],
+                          ["parse", "sts-record", "--json"],
                           ["setup"], ["setup", "exim"]):
             with self.subTest(arguments):
                 done = run(*arguments)
@@ -173,7 +272,8 @@ class CommandLine(Folder):
         for arguments in ([], ["query"], ["explain"], ["policies"], ["policies", "list"],
                           ["policies", "show"], ["policies", "refresh"], ["policies", "purge"],
                           ["policies", "export"], ["parse"], ["parse", "sts-record"],
-                          ["parse", "sts-policy"], ["parse", "tlsrpt-record"], ["setup"],
+                          ["parse", "sts-policy"], ["parse", "tlsrpt-record"],
+                          ["parse", "tlsrpt-report"], ["setup"],
                           ["setup", "postfix"]):
             with self.subTest(arguments):
                 done = run(*arguments, "--help")
