@@ -14,6 +14,7 @@
 #include "common/http/https_settings.h"
 #include "common/mta_sts/policy_resolver.h"
 #include "common/service/questions.h"
+#include "plugins/strictmxd/results.h"
 
 namespace strictmx::daemon {
 
@@ -22,6 +23,7 @@ struct Settings {
   http::HttpsSettings https;
   mta_sts::RefreshSettings refresh;
   service::QuestionSettings questions;
+  ResultSettings results;
   std::size_t max_entries = 0;
   std::size_t max_connections = 0;
   std::vector<uid_t> control_users;

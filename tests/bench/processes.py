@@ -134,6 +134,7 @@ class Programs:
         """Not ready yet: the start-up scenario measures that itself."""
         settings = {
             "listen.socketmap": f'["127.0.0.1:{STRICTMX_PORT}"]',
+            "listen.results": f'["unix:{self.file("tlsrpt.sock")}"]',
             "listen.control": f'"unix:{self.file("control.sock")}"',
             "listen.admin": '"127.0.0.1:8462"',
             "store.path": f'"{store}"',

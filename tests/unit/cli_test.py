@@ -666,6 +666,7 @@ class WithDaemon(unittest.TestCase):
 user = "root"
 [listen]
 socketmap = ["unix:{cls.folder}/strictmx.sock"]
+results = ["unix:{cls.folder}/tlsrpt.sock"]
 control = {control}
 admin = ""
 [client]
