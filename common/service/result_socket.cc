@@ -52,20 +52,29 @@ void ResultSocket::serve() {
   waiting.push_back({wake_read_.get(), POLLIN, 0});
   for (const base::UniqueDescriptor& socket : sockets_)
     waiting.push_back({socket.get(), POLLIN, 0});
+  auto next_tell = std::chrono::steady_clock::now();
+  bool has_news = false;
   while (!is_ending_) {
-    if (poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) {
+    const int wait_ms = has_news ? static_cast<int>(kTellPause.count()) : -1;
+    const int ready = poll(waiting.data(), waiting.size(), wait_ms);
+    if (ready < 0 && errno != EINTR) {
       base::log_error("results are not taken any more", {{"reason", std::strerror(errno)}});
       return;
     }
-    bool has_more = true;
+    has_news = has_news || ready > 0;
+    bool has_more = ready > 0;
     while (has_more && !is_ending_) {
       has_more = false;
       for (std::size_t i = 0; i < sockets_.size(); ++i) {
         if (sockets_[i] && receive_from(sockets_[i])) has_more = true;
         if (!sockets_[i]) waiting[i + 1].fd = -1;
       }
-      tell();
+      // A sender in full flow never lets the sockets be empty.
+      if (has_more) next_tell = tell_if_due(next_tell);
     }
+    const auto told = has_news ? tell_if_due(next_tell) : next_tell;
+    has_news = has_news && told == next_tell;
+    next_tell = told;
   }
   for (const base::UniqueDescriptor& socket : sockets_) {
     if (socket) spool_->receive(socket.get(), kLastBurst);
@@ -91,12 +100,18 @@ bool ResultSocket::receive_from(base::UniqueDescriptor& socket) {
   return false;
 }
 
-void ResultSocket::tell() {
-  if (is_told_->exchange(true)) return;
-  loop_.post([told = is_told_, alive = is_alive_, this] {
-    *told = false;
-    if (*alive) on_news_();
-  });
+// When to tell next. The store makes one commit of what comes meanwhile; waking the loop for each
+// result would cost more than the result.
+ResultSocket::Time ResultSocket::tell_if_due(Time due) {
+  const Time now = std::chrono::steady_clock::now();
+  if (now < due) return due;
+  if (!is_told_->exchange(true)) {
+    loop_.post([told = is_told_, alive = is_alive_, this] {
+      *told = false;
+      if (*alive) on_news_();
+    });
+  }
+  return now + kTellPause;
 }
 
 }  // namespace strictmx::service

@@ -4,13 +4,14 @@
 // Protocol: tlsrpt/result_datagram.h; there is no answer.
 // Ownership: owns the sockets and a thread that does nothing but receive; borrows the loop, shares
 // the spool. The destructor takes what waits at the sockets and ends the thread.
-// Callbacks: on_news runs on the loop, once for all that came since the last one.
-// Threads: the loop's thread. Errors: a socket that fails is logged and left.
-// Limits: the spool's. While it is full nothing is received: senders that wait do so, the kernel's
-// queue (net.unix.max_dgram_qlen) holds the rest.
+// Callbacks: on_news runs on the loop, once for all that came since the last one, within
+// kTellPause. Threads: the loop's thread. Errors: a socket that fails is logged and left. Limits:
+// the spool's. While it is full nothing is received: senders that wait do so, the kernel's queue
+// (net.unix.max_dgram_qlen) holds the rest.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -30,6 +31,9 @@ inline constexpr std::size_t kReceiveBurst = 64;
 // Taken from each socket at the end, so that a sender in full flow can't delay it.
 inline constexpr std::size_t kLastBurst = 4096;
 
+// The loop hears of news no more often.
+inline constexpr std::chrono::milliseconds kTellPause{20};
+
 class ResultSocket {
  public:
   ResultSocket(base::EventLoop& loop, std::shared_ptr<reporting::Spool> spool,
@@ -39,9 +43,11 @@ class ResultSocket {
   ResultSocket& operator=(const ResultSocket&) = delete;
 
  private:
+  using Time = std::chrono::steady_clock::time_point;
+
   void serve();
   bool receive_from(base::UniqueDescriptor& socket);
-  void tell();
+  Time tell_if_due(Time due);
 
   base::EventLoop& loop_;
   const std::shared_ptr<reporting::Spool> spool_;

@@ -180,6 +180,9 @@ class Programs:
         command = [self.needed("bench_question_load"), "--server", f"127.0.0.1:{port}"]
         return _figures(command, options, may_be_wrong)
 
+    def result_load(self, **options):
+        return _figures([self.needed("bench_result_load")], options, False)
+
     def bare_client(self, **options):
         command = [self.needed("bench_bare_client"), "--ca", self.ca_file]
         return _figures(command, options, False)

@@ -202,6 +202,28 @@ TEST(Questions, SkippedDomainsAreNeverLookedUp) {
   EXPECT_EQ(world.ask("postfix notcorp.example"), kSecure);
 }
 
+TEST(Questions, ResultsAreTakenFromThoseWhoMayRecord) {
+  FakeWorld world;
+  std::string taken;
+  world.questions.set_recorder([&taken](std::string_view text) {
+    taken = text;
+    return "OK accepted";
+  });
+  const auto ask = [&world](const char* request, Access access) {
+    std::string reply;
+    world.questions.ask(
+        request, [&reply](std::string_view framed) { reply = framed; }, access);
+    return reply;
+  };
+  EXPECT_EQ(ask("record {\"d\": 1}", Access::kAskAndRecord), "11:OK accepted,");
+  EXPECT_EQ(taken, "{\"d\": 1}");
+  taken.clear();
+  EXPECT_EQ(ask("record {}", Access::kAsk), "44:PERM results are taken on UNIX sockets alone,");
+  EXPECT_EQ(taken, "");
+  EXPECT_NE(ask("record", Access::kAskAndRecord).find("PERM "), std::string::npos);
+  EXPECT_EQ(world.ask("recorder example.com"), "NOTFOUND ");
+}
+
 TEST(JsonAnswers, TellTheVerdict) {
   FakeWorld world;
   world.publish("example.com", kEnforce);

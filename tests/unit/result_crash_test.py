@@ -29,8 +29,11 @@ import threading
 import time
 
 SENDERS = 2
-# Some starts are killed before they are ready, most while results pour in.
-LONGEST_LIFE_SECONDS = 0.5
+# Some lives end before they are ready, most while results pour in.
+EARLY_SHARE = 0.2
+LONGEST_START_SECONDS = 0.1
+LONGEST_LIFE_SECONDS = 0.3
+START_SECONDS = 30
 NUMBERS_A_DOMAIN = 400  # below the bound on kinds of failure of one domain
 END_SECONDS = 120
 PAUSE_EVERY = 200  # so that the store keeps up with a sender that never rests
@@ -104,6 +107,21 @@ path = "{folder}/state/strictmx.db"
         fcntl.ioctl(self.socket, termios.FIONREAD, waiting)
         return waiting[0] > 0
 
+    def live_and_die(self, chance):
+        """True: it was killed while it was ready."""
+        offset = (self.folder / "log").stat().st_size
+        daemon = self.start()
+        if chance.random() < EARLY_SHARE:
+            time.sleep(chance.uniform(0, LONGEST_START_SECONDS))
+        else:
+            deadline = time.monotonic() + START_SECONDS
+            while not self.is_ready(offset) and time.monotonic() < deadline:
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))
+        daemon.kill()
+        daemon.wait()
+        return self.is_ready(offset)
+
     def end_in_order(self):
         """One more life: takes what waits, applies it, ends by SIGTERM."""
         daemon = self.start()
@@ -171,12 +189,7 @@ def main():
             sender.start()
         killed_ready = 0
         for _ in range(arguments.kills):
-            offset = (folder / "log").stat().st_size
-            daemon = world.start()
-            time.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))
-            daemon.kill()
-            daemon.wait()
-            killed_ready += world.is_ready(offset)
+            killed_ready += world.live_and_die(chance)
         for sender in senders:
             sender.is_ending = True
         world.end_in_order()
