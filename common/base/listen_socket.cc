@@ -93,8 +93,12 @@ Result<UniqueDescriptor, ListenError> open_unix(const ListenerSetting& setting,
     return fail(ListenError::kAddress, path + ": path of a UNIX socket is over 107 bytes");
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
+  // Others must reach the socket, whose own mode says who may use it: a folder below the queue of a
+  // Postfix in its chroot is of no use when it is closed.
+  const mode_t usual = umask(022);
   std::error_code ignored;  // a folder that can't be made shows as the bind's own error
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  umask(usual);
   struct stat status {};
   if (lstat(path.c_str(), &status) == 0) {
     if (!S_ISSOCK(status.st_mode)) {

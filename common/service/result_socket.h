@@ -31,8 +31,9 @@ inline constexpr std::size_t kReceiveBurst = 64;
 // Taken from each socket at the end, so that a sender in full flow can't delay it.
 inline constexpr std::size_t kLastBurst = 4096;
 
-// The loop hears of news no more often.
-inline constexpr std::chrono::milliseconds kTellPause{20};
+// The loop hears of news no more often: results need not be counted at once, and a larger batch has
+// more that repeats.
+inline constexpr std::chrono::milliseconds kTellPause{250};
 
 class ResultSocket {
  public:
