@@ -129,6 +129,7 @@ user = "root"  # only looked at when started as root
 
 [listen]
 socketmap = ["127.0.0.1:$port", $(toml_text "unix:$run/strictmx.sock")]
+results = [$(toml_text "unix:$run/tlsrpt.sock")]
 control = $(toml_text "unix:$run/control.sock")
 admin = "$admin"
 

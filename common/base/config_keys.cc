@@ -16,6 +16,9 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     {"listen.socketmap", kListenerList, "[\"127.0.0.1:8461\", \"unix:@RUN@/strictmx.sock\"]",
      "Where questions are answered: \"HOST:PORT\", \"unix:PATH\", or {path, mode, group}. UNIX "
      "sockets have mode 0666 unless said otherwise."},
+    {"listen.results", kListenerList, "[\"unix:@RUN@/tlsrpt.sock\"]",
+     "Where mail servers send results of TLS sessions (datagrams, as libtlsrpt does): "
+     "\"unix:PATH\", or {path, mode, group}; mode 0666 unless said otherwise. [] for none."},
     {"listen.control", kListener, "\"unix:@RUN@/control.sock\"",
      "Where the command strictmx changes and reads state; mode 0600, see control.users."},
     {"listen.admin", kListener, "\"127.0.0.1:8462\"",
@@ -81,6 +84,13 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
      "Policies of domains not asked for in so many days are not refreshed, and go when they "
      "expire.",
      "", 1, 3650},
+
+    {"results.keep_days", kInteger, "30", "Days for which results of TLS sessions are kept.", "", 2,
+     3650},
+    {"results.max_spool_bytes", kInteger, "268435456",
+     "Largest size of the results that were taken and are not in the store yet, bytes; beyond it "
+     "senders wait.",
+     "", 16777216, 1099511627776},
 
     {"store.path", kText, "\"@STATE@/strictmx.db\"", "The database file."},
 

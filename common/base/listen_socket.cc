@@ -56,8 +56,11 @@ int environment_number(const char* name) {
   return parsed.ec == std::errc() && parsed.ptr == end ? number : 0;
 }
 
-bool somebody_listens(const sockaddr_un& address) {
-  const UniqueDescriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+int type_of(SocketKind kind) { return kind == SocketKind::kStream ? SOCK_STREAM : SOCK_DGRAM; }
+
+// A socket of another kind there counts too: connect() says EPROTOTYPE.
+bool somebody_listens(const sockaddr_un& address, SocketKind kind) {
+  const UniqueDescriptor probe(socket(AF_UNIX, type_of(kind) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return true;
   return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
          errno != ECONNREFUSED;
@@ -82,7 +85,7 @@ Outcome<ListenError> set_access(const std::string& path, const ListenerSetting& 
 }
 
 Result<UniqueDescriptor, ListenError> open_unix(const ListenerSetting& setting,
-                                                std::uint32_t default_mode) {
+                                                std::uint32_t default_mode, SocketKind kind) {
   const std::string path = setting.address.substr(5);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -90,19 +93,23 @@ Result<UniqueDescriptor, ListenError> open_unix(const ListenerSetting& setting,
     return fail(ListenError::kAddress, path + ": path of a UNIX socket is over 107 bytes");
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
+  // Others must reach the socket, whose own mode says who may use it: a folder below the queue of a
+  // Postfix in its chroot is of no use when it is closed.
+  const mode_t usual = umask(022);
   std::error_code ignored;  // a folder that can't be made shows as the bind's own error
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  umask(usual);
   struct stat status {};
   if (lstat(path.c_str(), &status) == 0) {
     if (!S_ISSOCK(status.st_mode)) {
       return fail(ListenError::kInUse, path + ": exists and is not a socket; remove it");
     }
-    if (somebody_listens(address)) {
+    if (somebody_listens(address, kind)) {
       return fail(ListenError::kInUse, path + ": another process listens there");
     }
     unlink(path.c_str());
   }
-  UniqueDescriptor descriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueDescriptor descriptor(socket(AF_UNIX, type_of(kind) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!descriptor) return fail(ListenError::kSystem, path + ": socket: " + reason());
   // No moment with a wider mode than asked for: bind() makes it closed, chmod opens it.
   const mode_t before = umask(0777);
@@ -115,7 +122,7 @@ Result<UniqueDescriptor, ListenError> open_unix(const ListenerSetting& setting,
   }
   auto access = set_access(path, setting, default_mode);
   if (!access.ok()) return access.error();
-  if (listen(descriptor.get(), kListenBacklog) != 0) {
+  if (kind == SocketKind::kStream && listen(descriptor.get(), kListenBacklog) != 0) {
     return fail(ListenError::kSystem, path + ": listen: " + reason());
   }
   return descriptor;
@@ -166,7 +173,12 @@ PassedSockets PassedSockets::take() {
     fcntl(descriptor.get(), F_SETFD, FD_CLOEXEC);
     fcntl(descriptor.get(), F_SETFL, fcntl(descriptor.get(), F_GETFL) | O_NONBLOCK);
     std::string address = bound_address(descriptor.get());
-    passed.sockets_.push_back({std::move(address), std::move(descriptor)});
+    int type = SOCK_STREAM;
+    socklen_t length = sizeof type;
+    getsockopt(descriptor.get(), SOL_SOCKET, SO_TYPE, &type, &length);
+    passed.sockets_.push_back({std::move(address),
+                               type == SOCK_DGRAM ? SocketKind::kDatagram : SocketKind::kStream,
+                               std::move(descriptor)});
   }
   unsetenv("LISTEN_PID");
   unsetenv("LISTEN_FDS");
@@ -174,9 +186,9 @@ PassedSockets PassedSockets::take() {
   return passed;
 }
 
-UniqueDescriptor PassedSockets::find(const std::string& address) {
+UniqueDescriptor PassedSockets::find(const std::string& address, SocketKind kind) {
   for (auto entry = sockets_.begin(); entry != sockets_.end(); ++entry) {
-    if (entry->address != address) continue;
+    if (entry->address != address || entry->kind != kind) continue;
     UniqueDescriptor descriptor = std::move(entry->descriptor);
     sockets_.erase(entry);
     return descriptor;
@@ -193,10 +205,24 @@ std::vector<std::string> PassedSockets::left() const {
 Result<UniqueDescriptor, ListenError> open_listener(const ListenerSetting& setting,
                                                     std::uint32_t default_mode,
                                                     PassedSockets& passed) {
-  UniqueDescriptor from_systemd = passed.find(setting.address);
+  UniqueDescriptor from_systemd = passed.find(setting.address, SocketKind::kStream);
   if (from_systemd) return from_systemd;
-  if (setting.address.starts_with("unix:")) return open_unix(setting, default_mode);
+  if (setting.address.starts_with("unix:")) {
+    return open_unix(setting, default_mode, SocketKind::kStream);
+  }
   return open_tcp(setting.address);
+}
+
+Result<UniqueDescriptor, ListenError> open_datagram_socket(const ListenerSetting& setting,
+                                                           std::uint32_t default_mode,
+                                                           PassedSockets& passed) {
+  UniqueDescriptor from_systemd = passed.find(setting.address, SocketKind::kDatagram);
+  if (from_systemd) return from_systemd;
+  if (setting.address.starts_with("unix:")) {
+    return open_unix(setting, default_mode, SocketKind::kDatagram);
+  }
+  return fail(ListenError::kAddress,
+              setting.address + ": results are taken on UNIX sockets alone, \"unix:PATH\"");
 }
 
 }  // namespace strictmx::base

@@ -16,6 +16,7 @@ using base::WallTime;
 
 constexpr std::array<std::string_view, 4> kOutcomes = {"ok", "notfound", "temp", "perm"};
 constexpr std::string_view kNotFound = "NOTFOUND ";
+constexpr std::string_view kRecord = "record ";
 
 bool is_map_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxMapNameBytes &&
@@ -100,7 +101,14 @@ void Questions::give(Format& format, Status status, std::string_view text, const
   reply(framed(text));
 }
 
-void Questions::ask(std::string_view request, const Reply& reply) {
+void Questions::ask(std::string_view request, const Reply& reply, Access access) {
+  if (recorder_ && request.starts_with(kRecord)) {
+    const bool is_allowed = access == Access::kAskAndRecord;
+    if (!is_allowed) ++bad_requests_;
+    reply(framed(is_allowed ? recorder_(request.substr(kRecord.size()))
+                            : "PERM results are taken on UNIX sockets alone"));
+    return;
+  }
   const std::size_t space = request.find(' ');
   Format* format = find_format(request.substr(0, space));
   if (format == nullptr || space == request.npos) {

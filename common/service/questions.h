@@ -6,6 +6,8 @@
 // Threads: the loop's thread. The reply callback may run inside ask().
 // Errors: a reply is always given: OK, NOTFOUND, TEMP with the reason in words, or PERM for a
 // request that can't be understood.
+// The map `record` is no question: its key is a result of a TLS session (tlsrpt/result_datagram.h),
+// taken from askers that may record, by the recorder that was set.
 // Limits: kMaxRequestBytes a request; max_ready replies kept ready; kMaxWaiting questions wait at
 // once (then TEMP); each waits at most answer.wait (then TEMP, while the work goes on).
 #pragma once
@@ -37,6 +39,9 @@ inline constexpr std::size_t kMaxMapNameBytes = 32;
 // Replies kept ready may have this size on the average; a policy of 64 KiB makes one of 100,000.
 inline constexpr std::size_t kMeanReadyBytes = 512;
 
+// What the listener that an asker came by lets it do.
+enum class Access { kAsk, kAskAndRecord };
+
 struct QuestionSettings {
   std::chrono::milliseconds wait{20000};    // answer.wait
   std::vector<std::string> skip_domains{};  // answer.skip_domains, lower-case A-labels
@@ -47,6 +52,8 @@ class Questions {
  public:
   // The whole reply as a netstring, ready to send; valid inside the call.
   using Reply = std::function<void(std::string_view framed)>;
+  // Takes a result; gives the reply, unframed.
+  using Recorder = std::function<std::string(std::string_view result)>;
 
   Questions(base::EventLoop& loop, const base::Clock& clock, verdict::VerdictResolver& verdicts,
             QuestionSettings settings);
@@ -63,10 +70,12 @@ class Questions {
   void replace_format(std::string_view label, const AnswerFormat& format);
   // Names that no zone may take: maps of later versions.
   void reserve_names(std::vector<std::string> names) { reserved_ = std::move(names); }
+  // Serves the map `record`.
+  void set_recorder(Recorder recorder) { recorder_ = std::move(recorder); }
 
   // A reply that is ready for exactly these request bytes, or null.
   const std::string* find_ready(std::string_view request, base::WallTime now);
-  void ask(std::string_view request, const Reply& reply);
+  void ask(std::string_view request, const Reply& reply, Access access = Access::kAsk);
 
   // The domain's answers must be made anew (policy changed, purged, overridden).
   void forget(const std::string& domain);
@@ -128,6 +137,7 @@ class Questions {
   std::unordered_map<std::string, Format*, Hash, std::equal_to<>> by_map_;
   Format* default_format_ = nullptr;
   std::vector<std::string> reserved_;
+  Recorder recorder_;
   std::unordered_map<std::string, Ready, Hash, std::equal_to<>> ready_;
   std::map<std::uint64_t, Waiting> waiting_;  // numbers grow, so the oldest comes first
   std::uint64_t next_number_ = 1;

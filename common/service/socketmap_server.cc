@@ -25,9 +25,10 @@ constexpr std::chrono::seconds kSilentCheck{10};
 
 class SocketmapServer::Connection {
  public:
-  Connection(SocketmapServer& server, base::UniqueDescriptor descriptor)
+  Connection(SocketmapServer& server, base::UniqueDescriptor descriptor, Access access)
       : server_(server),
         descriptor_(std::move(descriptor)),
+        access_(access),
         heard_(server.clock_.steady()),
         read_watch_(server.loop_, descriptor_.get(), base::Ready::kRead,
                     [this] { on_readable(); }) {}
@@ -124,13 +125,14 @@ class SocketmapServer::Connection {
   void ask(std::string_view request) {
     Slot* slot = &slots_.emplace_back();  // a deque: stays where it is until popped
     is_asking_ = true;
-    server_.questions_.ask(request, [this, alive = is_alive_, slot](std::string_view framed) {
+    const auto on_reply = [this, alive = is_alive_, slot](std::string_view framed) {
       if (!*alive) return;
       slot->framed = framed;
       slot->is_ready = true;
       slot_bytes_ += framed.size();
       if (!is_asking_) on_slot_ready();
-    });
+    };
+    server_.questions_.ask(request, on_reply, access_);
     is_asking_ = false;
     take_ready_slots();
   }
@@ -226,6 +228,7 @@ class SocketmapServer::Connection {
 
   SocketmapServer& server_;
   base::UniqueDescriptor descriptor_;
+  const Access access_;
   Position position_;
   base::SteadyTime heard_;
   base::SteadyTime blocked_since_{};  // since when unsent_ has not moved
@@ -256,10 +259,11 @@ SocketmapServer::SocketmapServer(base::EventLoop& loop, const base::Clock& clock
 
 SocketmapServer::~SocketmapServer() { *is_alive_ = false; }
 
-void SocketmapServer::add_listener(base::UniqueDescriptor listening) {
+void SocketmapServer::add_listener(base::UniqueDescriptor listening, Access access) {
   listeners_.push_back(std::make_unique<StreamListener>(
-      loop_, std::move(listening),
-      [this](base::UniqueDescriptor descriptor) { on_accept(std::move(descriptor)); }));
+      loop_, std::move(listening), [this, access](base::UniqueDescriptor descriptor) {
+        on_accept(std::move(descriptor), access);
+      }));
 }
 
 void SocketmapServer::stop_accepting() {
@@ -271,14 +275,14 @@ bool SocketmapServer::is_idle() const {
                       [](const auto& connection) { return connection->has_work(); });
 }
 
-void SocketmapServer::on_accept(base::UniqueDescriptor descriptor) {
+void SocketmapServer::on_accept(base::UniqueDescriptor descriptor, Access access) {
   ++accepted_;
   if (open_ >= max_connections_ && !close_longest_idle()) {
     ++refused_;  // all are busy
     return;
   }
   ++open_;
-  connections_.push_back(std::make_unique<Connection>(*this, std::move(descriptor)));
+  connections_.push_back(std::make_unique<Connection>(*this, std::move(descriptor), access));
   connections_.back()->set_position(std::prev(connections_.end()));
 }
 

@@ -1,13 +1,13 @@
 // socketmap_server.h - the socketmap protocol on TCP and UNIX sockets (postfix socketmap_table(5)).
 //
-// Use: add_listener() for each bound socket; stop_accepting() and is_idle() to end.
-// Ownership: borrows loop and Questions. Threads: the loop's thread.
-// Requests on one connection are answered in their order; a client may send many before reading.
-// Errors: a peer that breaks the protocol is closed; nothing it sends is ever fatal.
-// Limits: max_connections in all: when reached, the connection longest silent with nothing under
-// way is closed for the new one; with none such, the new one is closed. kIdleTimeout without a
-// request, kWriteTimeout without taking a reply, kMaxPipelined unanswered requests and
-// kMaxPendingReply bytes a connection (reading pauses).
+// Use: add_listener() for each bound socket, with what its askers may do; stop_accepting() and
+// is_idle() to end. Ownership: borrows loop and Questions. Threads: the loop's thread. Requests on
+// one connection are answered in their order; a client may send many before reading. Errors: a peer
+// that breaks the protocol is closed; nothing it sends is ever fatal. Limits: max_connections in
+// all: when reached, the connection longest silent with nothing under way is closed for the new
+// one; with none such, the new one is closed. kIdleTimeout without a request, kWriteTimeout without
+// taking a reply, kMaxPipelined unanswered requests and kMaxPendingReply bytes a connection
+// (reading pauses).
 #pragma once
 
 #include <chrono>
@@ -39,7 +39,7 @@ class SocketmapServer {
                   std::size_t max_connections);
   ~SocketmapServer();
 
-  void add_listener(base::UniqueDescriptor listening);
+  void add_listener(base::UniqueDescriptor listening, Access access);
   void set_max_connections(std::size_t max_connections) { max_connections_ = max_connections; }
   void stop_accepting();
   // Nothing read is left unanswered and every reply has been sent.
@@ -50,7 +50,7 @@ class SocketmapServer {
   class Connection;
   using Position = std::list<std::unique_ptr<Connection>>::iterator;
 
-  void on_accept(base::UniqueDescriptor descriptor);
+  void on_accept(base::UniqueDescriptor descriptor, Access access);
   bool close_longest_idle();
   void close_silent();
 

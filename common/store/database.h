@@ -60,8 +60,9 @@ using Work = std::function<base::Outcome<StoreError>(Transaction&)>;
 using Done = std::function<void(base::Outcome<StoreError>)>;
 
 enum class Pace {
-  kNow,   // somebody waits for it
-  kSoon,  // may wait a moment for others to share its commit
+  kNow,      // somebody waits for it
+  kSoon,     // may wait a moment for others to share its commit
+  kDurable,  // as kNow; `done` runs when it and all before it survive a power cut too
 };
 
 class Database {

@@ -22,6 +22,25 @@
 //     note          the operator's words
 //     set_at        UTC seconds
 //     set_by        uid of the operator
+//
+// Version 3: results of TLS sessions (RFC 8460)
+//   result_texts: each policy as applied and each kind of failure once, however many rows name it.
+//     id            referred to by `results`; 0 is never given
+//     hash          base::text_hash of the text, to find it by; unsigned, stored as signed
+//     text          as reporting/result_text.h writes it
+//     last_day      UTC day number of the newest row that names it
+//   results: counters per UTC day of the session, policy domain, policy as applied, failure
+//   details.
+//     day           UTC day number (seconds / 86400)
+//     domain        policy domain, lower-case A-labels
+//     policy        result_texts.id
+//     failure       result_texts.id; 0: the row counts sessions by their final result
+//     succeeded     sessions; 0 in the rows of failures
+//     failed        sessions; in the rows of failures, how often it was met
+//   spool_position: one row, how far the spool has been applied; written with what was applied.
+//     id            always 1
+//     segment       number of the segment
+//     position      bytes of it that are applied
 #pragma once
 
 #include <array>
@@ -50,6 +69,28 @@ inline constexpr std::array kMigrations = {
     "  set_at INTEGER NOT NULL,"
     "  set_by INTEGER NOT NULL"
     ") WITHOUT ROWID;",
+
+    "CREATE TABLE result_texts ("
+    "  id INTEGER PRIMARY KEY,"
+    "  hash INTEGER NOT NULL,"
+    "  text TEXT NOT NULL,"
+    "  last_day INTEGER NOT NULL"
+    ");"
+    "CREATE INDEX result_texts_by_hash ON result_texts (hash);"
+    "CREATE TABLE results ("
+    "  day INTEGER NOT NULL,"
+    "  domain TEXT NOT NULL,"
+    "  policy INTEGER NOT NULL,"
+    "  failure INTEGER NOT NULL,"
+    "  succeeded INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL,"
+    "  PRIMARY KEY (day, domain, policy, failure)"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE spool_position ("
+    "  id INTEGER PRIMARY KEY,"
+    "  segment INTEGER NOT NULL,"
+    "  position INTEGER NOT NULL"
+    ");",
 };
 
 }  // namespace strictmx::store

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -301,8 +302,8 @@ class SqliteDatabase::Core {
     {
       const std::lock_guard lock(mutex_);
       if (queue_.size() < kMaxQueuedWork) {
-        queue_.push_back({std::move(work), std::move(on_done)});
-        has_urgent_ = has_urgent_ || pace == Pace::kNow;
+        queue_.push_back({std::move(work), std::move(on_done), pace == Pace::kDurable});
+        has_urgent_ = has_urgent_ || pace != Pace::kSoon;
         wake_.notify_one();
         return;
       }
@@ -326,6 +327,7 @@ class SqliteDatabase::Core {
   struct Item {
     Work work;
     Done done;
+    bool is_durable;
   };
 
   void serve() {
@@ -360,6 +362,11 @@ class SqliteDatabase::Core {
       if (!each.back().ok() && !connection_->is_in_transaction()) whole = each.back();
     }
     if (whole.ok()) whole = connection_->execute("COMMIT");
+    // With synchronous = NORMAL it is the checkpoint that brings commits onto the disk.
+    const bool has_durable =
+        std::any_of(batch.begin(), batch.end(), [](const Item& item) { return item.is_durable; });
+    Outcome<StoreError> durable = whole;
+    if (whole.ok() && has_durable) durable = connection_->execute("PRAGMA wal_checkpoint(FULL)");
     if (!whole.ok() && connection_ != nullptr && connection_->is_in_transaction()) {
       [[maybe_unused]] const auto undone = connection_->execute("ROLLBACK");
     }
@@ -368,6 +375,7 @@ class SqliteDatabase::Core {
     bool is_corrupt = !whole.ok() && whole.error().code == StoreError::kCorrupt;
     for (std::size_t i = 0; i < batch.size(); ++i) {
       Outcome<StoreError> result = whole.ok() ? each[i] : whole;
+      if (result.ok() && batch[i].is_durable) result = durable;
       if (!result.ok()) {
         ++failures_;
         is_corrupt = is_corrupt || result.error().code == StoreError::kCorrupt;

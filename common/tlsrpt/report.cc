@@ -4,38 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace strictmx::tlsrpt {
 namespace {
-
-constexpr std::array kAllPolicyTypes = {PolicyType::kTlsa, PolicyType::kSts,
-                                        PolicyType::kNoPolicyFound};
 
 std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
   return std::min(std::min(a, kMaxCount) + std::min(b, kMaxCount), kMaxCount);
 }
 
 }  // namespace
-
-std::string_view policy_type_name(PolicyType type) {
-  switch (type) {
-    case PolicyType::kTlsa:
-      return "tlsa";
-    case PolicyType::kSts:
-      return "sts";
-    case PolicyType::kNoPolicyFound:
-      return "no-policy-found";
-  }
-  return "no-policy-found";
-}
-
-std::optional<PolicyType> policy_type_from_name(std::string_view name) {
-  for (const PolicyType type : kAllPolicyTypes) {
-    if (policy_type_name(type) == name) return type;
-  }
-  return std::nullopt;
-}
 
 std::string_view type_text(const ReportedPolicyType& type) {
   const PolicyType* known = std::get_if<PolicyType>(&type);

@@ -15,16 +15,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/ip_address.h"
+#include "common/tlsrpt/policy_type.h"
 #include "common/tlsrpt/result_type.h"
 
 namespace strictmx::tlsrpt {
 
 inline constexpr std::uint64_t kMaxCount = (std::uint64_t{1} << 53) - 1;  // RFC 7493 §2.2
-
-enum class PolicyType { kTlsa, kSts, kNoPolicyFound };
-
-std::string_view policy_type_name(PolicyType type);
-std::optional<PolicyType> policy_type_from_name(std::string_view name);
 
 // A type that is known here, or the text of one that is not: §4.3 expects the lists to grow.
 using ReportedPolicyType = std::variant<PolicyType, std::string>;

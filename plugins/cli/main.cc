@@ -74,6 +74,7 @@ int run(int argc, char** argv) {
   add_explain(app, command);
   add_override(app, command);
   add_policies(app, command);
+  add_report(app, command);
   add_parse(app, command);
   add_setup(app, command);
   try {

@@ -31,12 +31,14 @@
 #include "common/service/override_commands.h"
 #include "common/service/policy_commands.h"
 #include "common/service/questions.h"
+#include "common/service/report_commands.h"
 #include "common/service/socketmap_server.h"
 #include "common/store/sqlite_database.h"
 #include "common/verdict/override_book.h"
 #include "common/verdict/verdict_resolver.h"
 #include "plugins/postfix/postfix_format.h"
 #include "plugins/strictmxd/network.h"
+#include "plugins/strictmxd/results.h"
 #include "plugins/strictmxd/settings.h"
 
 namespace strictmx::daemon {
@@ -47,14 +49,21 @@ using base::Failure;
 using base::UniqueDescriptor;
 
 constexpr std::uint32_t kQuestionMode = 0666;  // asking changes nothing; restrict by {mode, group}
+constexpr std::uint32_t kResultMode = 0666;    // a sender can write, nobody can read
 constexpr std::uint32_t kControlMode = 0600;
 constexpr std::chrono::seconds kTick{30};
 constexpr int kTicksASweep = 120;  // an hour
 constexpr std::uint64_t kResolutionsATrim = 100;
 constexpr std::chrono::milliseconds kShutdownCheck{20};
 
+struct QuestionListener {
+  UniqueDescriptor listening;
+  service::Access access;
+};
+
 struct Listeners {
-  std::vector<UniqueDescriptor> socketmap;
+  std::vector<QuestionListener> socketmap;
+  std::vector<UniqueDescriptor> results;
   UniqueDescriptor control;
   UniqueDescriptor admin;
 };
@@ -74,7 +83,17 @@ base::Result<Listeners, StartError> open_listeners(const base::Config& config) {
     if (!opened.ok()) {
       return start_failure(opened.error().code, "listen.socketmap: " + opened.error().detail);
     }
-    listeners.socketmap.push_back(std::move(opened).value());
+    // Who may record is told by mode and group, which TCP has not.
+    const auto access = setting.address.starts_with("unix:") ? service::Access::kAskAndRecord
+                                                             : service::Access::kAsk;
+    listeners.socketmap.push_back({std::move(opened).value(), access});
+  }
+  for (const auto& setting : config.listeners("listen.results")) {
+    auto opened = base::open_datagram_socket(setting, kResultMode, passed);
+    if (!opened.ok()) {
+      return start_failure(opened.error().code, "listen.results: " + opened.error().detail);
+    }
+    listeners.results.push_back(std::move(opened).value());
   }
   auto control = base::open_listener(config.listener("listen.control"), kControlMode, passed);
   if (!control.ok()) {
@@ -122,6 +141,7 @@ class Daemon::Core {
     if (!loop.ok()) return fail(StartError::kSystem, loop.error().detail);
     loop_ = std::move(loop).value();
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of the write
     umask(027);
     base::raise_open_files();
     auto listeners = open_listeners(config);
@@ -169,8 +189,11 @@ class Daemon::Core {
     std::string text = config.text("user") + '\n' + config.text("store.path") + '\n' +
                        config.listener("listen.control").address + '\n' +
                        config.listener("listen.admin").address;
-    for (const auto& setting : config.listeners("listen.socketmap")) {
-      text += fmt::format("\n{} {:o} {}", setting.address, setting.mode, setting.group);
+    text += '\n' + std::to_string(config.integer("results.max_spool_bytes"));
+    for (const char* key : {"listen.socketmap", "listen.results"}) {
+      for (const auto& setting : config.listeners(key)) {
+        text += fmt::format("\n{} {:o} {}", setting.address, setting.mode, setting.group);
+      }
     }
     return text;
   }
@@ -241,6 +264,9 @@ class Daemon::Core {
                                                             settings.max_connections);
     control_ = std::make_unique<service::ControlServer>(*loop_, settings.control_users);
     add_commands();
+    results_ = std::make_unique<Results>(*loop_, *database_, clock_, settings.results);
+    service::add_report_commands(*control_, results_->store());
+    questions_->set_recorder([this](std::string_view text) { return results_->record(text); });
     return base::done();
   }
 
@@ -285,7 +311,10 @@ class Daemon::Core {
   }
 
   void serve() {
-    for (auto& listening : listeners_.socketmap) socketmap_->add_listener(std::move(listening));
+    for (auto& [listening, access] : listeners_.socketmap) {
+      socketmap_->add_listener(std::move(listening), access);
+    }
+    results_->start(std::move(listeners_.results));
     control_->add_listener(std::move(listeners_.control));
     if (listeners_.admin) {
       admin_ = std::make_unique<service::AdminHttp>(
@@ -312,6 +341,7 @@ class Daemon::Core {
     cache_->retry_store();
     overrides_->end_due();
     policies_->refresh_due();
+    results_->tick();
     if (++ticks_ % kTicksASweep == 0) {
       policies_->sweep();
       dane_->sweep();
@@ -360,8 +390,10 @@ class Daemon::Core {
     questions_->set_settings(settings.value().questions);
     socketmap_->set_max_connections(settings.value().max_connections);
     control_->set_allowed(settings.value().control_users);
+    results_->set_keep(settings.value().results.keep);
     if (fixed_settings(config.value()) != fixed_settings_) {
-      base::log_warning("listen, store.path and user take effect with a restart");
+      base::log_warning(
+          "listen, store.path, results.max_spool_bytes and user take effect with a restart");
     }
     return base::done();
   }
@@ -372,13 +404,15 @@ class Daemon::Core {
     base::log_info("strictmxd ends: no more connections are taken");
     socketmap_->stop_accepting();
     control_->stop_accepting();
+    results_->stop_receiving();
     shutdown_deadline_ = clock_.steady() + kShutdownWait;
     shutdown_.emplace(*loop_, [this] { end_when_idle(); });
     end_when_idle();
   }
 
   void end_when_idle() {
-    if (socketmap_->is_idle() || clock_.steady() >= shutdown_deadline_) {
+    const bool is_idle = socketmap_->is_idle() && results_->is_idle();
+    if (is_idle || clock_.steady() >= shutdown_deadline_) {
       loop_->stop();
       return;
     }
@@ -393,6 +427,9 @@ class Daemon::Core {
           fmt::format("store can't be written, {} policies are in memory only", cache_->unsaved());
       return health;
     }
+    health.text = results_->trouble();
+    health.is_well = health.text.empty();
+    if (!health.is_well) return health;
     health.text = "ok";
     return health;
   }
@@ -405,6 +442,7 @@ class Daemon::Core {
     write_policy_metrics(out);
     write_dane_metrics(out);
     write_network_metrics(out);
+    results_->write_metrics(out);
     const store::StoreCounters store = database_->counters();
     out.counter("store_commits_total", "Commits of the store", "", store.commits);
     out.counter("store_works_total", "Reads and writes of the store", "", store.works);
@@ -523,6 +561,7 @@ class Daemon::Core {
   std::unique_ptr<service::OverrideCommands> override_commands_;
   std::unique_ptr<service::ExplainParts> explain_;
   std::unique_ptr<service::ControlServer> control_;
+  std::unique_ptr<Results> results_;
   std::unique_ptr<service::AdminHttp> admin_;
   std::optional<base::Timer> tick_;
   std::optional<base::Timer> shutdown_;

@@ -15,6 +15,7 @@
 #include "common/mta_sts/policy_resolver.h"
 #include "common/service/questions.h"
 #include "common/verdict/override.h"
+#include "plugins/strictmxd/results.h"
 
 namespace strictmx::daemon {
 
@@ -23,6 +24,7 @@ struct Settings {
   http::HttpsSettings https;
   mta_sts::RefreshSettings refresh;
   service::QuestionSettings questions;
+  ResultSettings results;
   std::size_t max_entries = 0;
   std::size_t max_connections = 0;
   std::vector<uid_t> control_users;

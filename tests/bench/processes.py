@@ -134,6 +134,7 @@ class Programs:
         """Not ready yet: the start-up scenario measures that itself."""
         settings = {
             "listen.socketmap": f'["127.0.0.1:{STRICTMX_PORT}"]',
+            "listen.results": f'["unix:{self.file("tlsrpt.sock")}"]',
             "listen.control": f'"unix:{self.file("control.sock")}"',
             "listen.admin": '"127.0.0.1:8462"',
             "store.path": f'"{store}"',
@@ -178,6 +179,9 @@ class Programs:
         """Runs question_load; its figures by name. Wrong answers end the run, unless allowed."""
         command = [self.needed("bench_question_load"), "--server", f"127.0.0.1:{port}"]
         return _figures(command, options, may_be_wrong)
+
+    def result_load(self, **options):
+        return _figures([self.needed("bench_result_load")], options, False)
 
     def bare_client(self, **options):
         command = [self.needed("bench_bare_client"), "--ca", self.ca_file]

@@ -17,6 +17,7 @@ import tempfile
 sys.dont_write_bytecode = True  # The source folder stays clean.
 
 import namespace
+import results_scenario
 import scenarios
 from processes import BenchError, Programs
 from results import Results, print_target
@@ -29,10 +30,17 @@ WARM_COLUMNS = [("questions/s", "questions_per_second", "{:,.0f}"),
 FIRST_COLUMNS = [("domains/s", "rate", "{:,.0f}"), ("CPU us/domain", "cpu_us", "{:,.0f}"),
                  ("p50 us", "p50_us", "{:,.0f}"), ("p99 us", "p99_us", "{:,.0f}"),
                  ("wrong", "wrong", "{:.0f}"), ("RSS KiB", "rss_kib", "{:,.0f}")]
+RESULT_COLUMNS = [("results/s", "results_per_second", "{:,.0f}"),
+                  ("CPU s/100,000", "cpu_s_per_100k", "{:.2f}"),
+                  ("lost %", "lost_percent", "{:.3f}"), ("all stored s", "stored_seconds", "{:.2f}"),
+                  ("RSS KiB", "rss_kib", "{:,.0f}")]
+STORE_COLUMNS = [("rows", "rows", "{:,.0f}"), ("texts", "texts", "{:,.0f}"),
+                 ("bytes/row", "bytes_per_row", "{:,.0f}")]
 START_COLUMNS = [("first answer s", "seconds", "{:.3f}"), ("RSS KiB", "rss_kib", "{:,.0f}")]
 
 RUNS = {"warm": scenarios.warm_cache, "first": scenarios.first_time,
-        "none": scenarios.no_policy, "large": scenarios.large_store}
+        "none": scenarios.no_policy, "large": scenarios.large_store,
+        "results": results_scenario.measure}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Scale:
     domains: int
     peer_domains: int
     memory_domains: int
+    results: int
 
 
 def parse_arguments():
@@ -57,9 +66,9 @@ def parse_arguments():
 
 
 def choose_scale(arguments):
-    scale = Scale(5, 3, 10000, 1000, 100000)
+    scale = Scale(5, 3, 10000, 1000, 100000, 1000000)
     if arguments.quick:
-        scale = Scale(3, 1, 2000, 200, 5000)
+        scale = Scale(3, 1, 2000, 200, 5000, 100000)
     if arguments.rounds:
         scale = dataclasses.replace(scale, rounds=arguments.rounds)
     if arguments.memory_domains:
@@ -101,6 +110,12 @@ def print_tables(results, scale):
         results.print_table(f"no policy, {askers} askers", WARM_COLUMNS)
     results.print_table("memory", memory_columns(scale))
     results.print_table("start-up", START_COLUMNS)
+    for domains in (1000, scale.memory_domains):
+        results.print_table(results_scenario.BLOCKING.format(f"{domains:,}"), RESULT_COLUMNS,
+                            results_scenario.COUNTER)
+    for rate in results_scenario.RATES:
+        results.print_table(results_scenario.NOT_WAITING.format(f"{rate:,}"), RESULT_COLUMNS)
+    results.print_table("results, store", STORE_COLUMNS)
 
 
 def bytes_per_domain(results, figure, domains):
@@ -137,7 +152,26 @@ def judge_targets(results, scale):
                      None if small_kib is None else small_kib * 1024 / 1e6, 20, False),
         print_target(f"seconds to the first answer with {scale.memory_domains} stored policies",
                      results.median("start-up", STRICTMX, "seconds"), 1.0, False),
+    ] + judge_results(results)
+
+
+def judge_results(results):
+    blocking = results_scenario.BLOCKING.format("1,000")
+    targets = [
+        print_target("results from waiting senders, of the counting receiver's rate",
+                     results.ratio(blocking, STRICTMX, results_scenario.COUNTER,
+                                   "results_per_second"), 0.25, True),
+        print_target("CPU seconds for 100,000 results, stored",
+                     results.median(blocking, STRICTMX, "cpu_s_per_100k"), 2.0, False),
     ]
+    for rate in results_scenario.RATES:
+        scenario = results_scenario.NOT_WAITING.format(f"{rate:,}")
+        lost = [results.median(scenario, subject, "lost_percent")
+                for subject in (STRICTMX, results_scenario.COUNTER)]
+        targets.append(print_target(
+            f"per cent lost at {rate:,}/s above the counting receiver's",
+            None if None in lost else lost[0] - lost[1], 1.0, False))
+    return targets
 
 
 def main():

@@ -801,6 +801,7 @@ class WithDaemon(unittest.TestCase):
 user = "root"
 [listen]
 socketmap = ["unix:{cls.folder}/strictmx.sock"]
+results = ["unix:{cls.folder}/tlsrpt.sock"]
 control = {control}
 admin = ""
 [client]
@@ -1058,6 +1059,100 @@ path = "{cls.folder}/store.db"
         names = {row.split("\t")[0] for row in rows}
         self.assertEqual(len(names), len(rows))
         self.assertFalse(names & {"testing.cli.test", "expired.cli.test"})
+
+    def send_results(self, *results):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            for result in results:
+                sender.sendto(json.dumps(result).encode(), str(self.folder / "tlsrpt.sock"))
+
+    def wait_for_results(self, domain, count):
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            done = self.ask("report", "results", "--domain", domain, "--json")
+            self.assertEqual(done.returncode, OK, done.stderr)
+            found = json.loads(done.stdout)["results"]
+            sums = [policy["summary"] for one in found for policy in one["policies"]]
+            if sum(sum(one.values()) for one in sums) >= count:
+                return found
+            time.sleep(0.05)
+        self.fail(f"{count} results of {domain} are not stored")
+
+    @staticmethod
+    def result(domain, kind=2, failures=(), **more):
+        policy = {"policy-type": kind, "policy-domain": domain, "t": len(failures),
+                  "f": 1 if failures else 0,
+                  "failure-details": [{"c": code, "n": "mx.cli.test"} for code in failures]}
+        return {"dpv": "1", "d": domain, "policies": [policy], **more}
+
+    def test_report_results(self):
+        domain = "results.cli.test"
+        noon_yesterday = (int(time.time()) // 86400 - 1) * 86400 + 43200
+        self.send_results(self.result(domain), self.result("Results.CLI.Test."),
+                          self.result(domain, failures=[204]),
+                          self.result(domain, failures=[204, 201]),
+                          self.result(domain, 9, strictmx={"time": noon_yesterday}),
+                          {"d": domain, "policies": "broken"})
+        found = self.wait_for_results(domain, 5)
+        self.assertEqual([one["domain"] for one in found], [domain] * 2)
+        self.assertGreater(found[0]["day"], found[1]["day"])
+        policy = found[0]["policies"][0]
+        self.assertEqual(policy["summary"], {"total-successful-session-count": 2,
+                                             "total-failure-session-count": 2})
+        counts = {one["result-type"]: one["failed-session-count"]
+                  for one in policy["failure-details"]}
+        self.assertEqual(counts, {"certificate-expired": 2, "starttls-not-supported": 1})
+        done = self.ask("report", "results", "--domain", domain.upper())
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["DAY", "DOMAIN", "POLICY", "OK", "FAILED", "FAILURES"])
+        self.assertEqual(lines[1].split()[2:], ["sts", "2", "2", "certificate-expired", "2,",
+                                                "starttls-not-supported", "1"])
+        self.assertEqual(lines[2].split()[1:], [domain, "no-policy-found", "1", "0", "-"])
+        for heading in ("DOMAIN", "POLICY", "OK", "FAILED", "FAILURES"):
+            column = lines[0].index(heading)
+            self.assertTrue(all(line[column - 1] == " " and line[column] != " "
+                                for line in lines), done.stdout)
+        day = lines[2].split()[0]
+        done = self.ask("report", "results", "--day", day, "--domain", domain)
+        self.assertEqual([line.split() for line in done.stdout.splitlines()[1:]],
+                         [lines[2].split()])
+
+    def test_report_results_pages(self):
+        names = [f"p{i:03}.pages.cli.test" for i in range(450)]  # more than two pages
+        self.send_results(*map(self.result, names))
+        self.wait_for_results(names[-1], 1)
+        found = json.loads(self.ask("report", "results", "--json").stdout)["results"]
+        self.assertEqual([one["domain"] for one in found if ".pages." in one["domain"]], names)
+
+    def test_report_results_bad_arguments(self):
+        for arguments in (["--day", "yesterday"], ["--day", "2026-02-30"], ["--domain", "a b"],
+                          ["--domain", "192.0.2.1"], ["extra"]):
+            with self.subTest(arguments):
+                done = self.ask("report", "results", *arguments)
+                self.assertEqual((done.returncode, done.stdout), (USAGE, ""), done.stderr)
+        self.assertEqual(len(self.ask("report", "results", "--day", "2001-01-01")
+                             .stdout.splitlines()), 1)
+
+    def record(self, *keys, path="strictmx.sock"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.connect(str(self.folder / path))
+            answers = []
+            for key in keys:
+                text = b"record " + key
+                link.sendall(b"%d:%s," % (len(text), text))
+                reply = link.recv(65536).decode()
+                answers.append(reply.partition(":")[2].rstrip(","))
+            return answers
+
+    def test_record_map(self):
+        domain = "record.cli.test"
+        good = json.dumps(self.result(domain, failures=[202])).encode()
+        answers = self.record(good, b"hello", b'{"d": "' + domain.encode() + b'"}', b"", good)
+        self.assertEqual(answers[0], "OK accepted")
+        self.assertEqual(answers[4], "OK accepted")
+        for answer in answers[1:4]:
+            self.assertRegex(answer, r"^PERM not a result: .+")
+        found = self.wait_for_results(domain, 2)
+        self.assertEqual(found[0]["policies"][0]["summary"]["total-failure-session-count"], 2)
 
     def colours(self, **environment):
         master, slave = pty.openpty()

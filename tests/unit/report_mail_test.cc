@@ -288,6 +288,7 @@ tls@sndr.example.com; the report's number is 2026-11-22.1.
 
 TEST(ReportText, LargestFailuresAreShown) {
   std::vector<FailureDetail> details;
+  details.reserve(kMaxShownFailures + 30);
   for (std::uint64_t i = 1; i <= kMaxShownFailures + 30; ++i) {
     details.push_back(
         failure(ResultType::kTlsaInvalid, "mx" + std::to_string(i) + ".example.net", i));
@@ -313,6 +314,7 @@ TEST(ReportText, LargestFailuresAreShown) {
 
 TEST(ReportText, OrderOfDetailsMakesNoDifference) {
   std::vector<FailureDetail> details;
+  details.reserve(40);
   for (int i = 0; i < 40; ++i) {
     details.push_back(
         failure(static_cast<ResultType>(i % 11), "mx" + std::to_string(i % 7) + ".example.net", 5));

@@ -34,11 +34,13 @@ class Daemon:
         os.chown(self.state, user.pw_uid, user.pw_gid)
         self.question_socket = self.sockets / "strictmx.sock"
         self.control_socket = self.sockets / "control.sock"
+        self.result_socket = self.sockets / "tlsrpt.sock"
         self.store = self.state / "strictmx.db"
         self.config_file = folder / "strictmx.toml"
         self._settings = {
             "user": USER,
             "listen.socketmap": ["127.0.0.1:8461", f"unix:{self.question_socket}"],
+            "listen.results": [f"unix:{self.result_socket}"],
             "listen.control": f"unix:{self.control_socket}",
             "listen.admin": ADMIN,
             "client.server": f"unix:{self.question_socket}",

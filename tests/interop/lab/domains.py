@@ -43,6 +43,12 @@ class Domains:
     def set_id(self, domain, policy_id):
         self._dns.set(f"_mta-sts.{domain}.", "TXT", f'"v=STSv1; id={policy_id};"')
 
+    def ask_for_reports(self, domain):
+        """A TLSRPT record (RFC 8460 §3): Postfix sends results for such domains alone."""
+        self._dns.set(
+            f"_smtp._tls.{domain}.", "TXT", f'"v=TLSRPTv1; rua=mailto:reports@{domain}"'
+        )
+
     def point_policy_host(self, domain, trouble=None):
         """To the good policy host, or to the one with this kind of trouble."""
         host = f"mta-sts.{domain}"

@@ -21,10 +21,16 @@ from .testing import Skip, wait_until
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 
 # Name of the instance: (version, policy map, lines of main.cf). All ask the same strictmxd.
+# The last one also sends results of its TLS sessions, where a test listens (Postfix.result_socket).
 POSTFIX_INSTANCES = {
     "3.7": ("3.7", "postfix", ""),
     "3.10": ("3.10", "postfix", ""),
-    "3.10-tlsrpt": ("3.10", "postfix-tlsrpt", "smtp_tls_enforce_sts_mx_patterns = yes"),
+    "3.10-tlsrpt": (
+        "3.10",
+        "postfix-tlsrpt",
+        "smtp_tls_enforce_sts_mx_patterns = yes\n"
+        "smtp_tlsrpt_enable = yes\nsmtp_tlsrpt_socket_name = run/tlsrpt.sock",
+    ),
 }
 
 

@@ -19,7 +19,7 @@ CERTIFICATE_FAULTS = ("expired", "foreign-ca", "self-signed", "other-name")
 KINDS = (
     ("good", "good-2", "stripped", "refused-454")
     + CERTIFICATE_FAULTS
-    + ("forged", "forged-valid", "deep.below")
+    + ("forged", "forged-valid", "deep.below", "broken-tls")
 )
 # A forged MX is outside the policy; "forged" also has a certificate of its own making.
 CERTIFICATE_KIND = {**{kind: kind for kind in CERTIFICATE_FAULTS}, "forged": "self-signed"}
@@ -89,6 +89,9 @@ class Session:
             self._say("454 4.7.0 TLS not available")
             return False
         self._say("220 go ahead")
+        if self._kind == "broken-tls":
+            self._say("this is no TLS handshake")
+            return False
         secured = self._context.wrap_socket(self._connection, server_side=True)
         self._about.update(
             tls=True, sni=getattr(secured, "seen_sni", None), version=secured.version()

@@ -90,6 +90,8 @@ class Postfix:
             work / "postfix-start.log",
         )
         self.log = self._root / "var/log/postfix.log"
+        # Where smtp_tlsrpt_socket_name points to, seen from outside the chroot.
+        self.result_socket = self._root / "var/spool/postfix/run/tlsrpt.sock"
         wait_until(
             lambda: self._master_runs() or not self._process.is_running(), 30, f"{name} starts"
         )

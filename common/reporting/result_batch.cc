@@ -1,0 +1,65 @@
+// result_batch.cc - see result_batch.h.
+#include "common/reporting/result_batch.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "common/reporting/result_text.h"
+
+namespace strictmx::reporting {
+namespace {
+
+DayNumber session_day(const tlsrpt::ResultDatagram& result, base::WallTime received,
+                      DayNumber oldest) {
+  const base::WallTime own = result.session_time.value_or(received);
+  // Compared by numbers first: a sender may name any number of 64 bits.
+  const bool is_plausible = own <= received + kMaxAhead && own >= base::WallTime{} &&
+                            day_of(std::max(own, base::WallTime{})) >= oldest;
+  return day_of(is_plausible ? own : received);
+}
+
+}  // namespace
+
+ResultBatch::ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest) {
+  std::unordered_map<std::string_view, Times> texts;
+  std::vector<std::string_view> order;  // so that the first broken ones are those shown
+  texts.reserve(records.size());
+  for (const SpoolRecord& record : records) {
+    const auto [at, is_new] = texts.try_emplace(record.text);
+    if (is_new) order.push_back(record.text);
+    Times& times = at->second;
+    if (times.empty() || day_of(times.back().first) != day_of(record.received)) {
+      times.emplace_back(record.received, 0);
+    }
+    ++times.back().second;
+  }
+  for (const std::string_view text : order) add(text, texts.find(text)->second, oldest);
+}
+
+void ResultBatch::add(std::string_view text, const Times& times, DayNumber oldest) {
+  std::uint64_t total = 0;
+  for (const auto& [received, count] : times) total += count;
+  ++counters_.parsed;
+  const auto result = tlsrpt::read_result_datagram(text);
+  if (!result.ok()) {
+    counters_.broken[static_cast<std::size_t>(result.error().code)] += total;
+    if (broken_.size() < kMaxBrokenABatch) broken_.push_back({text, result.error()});
+    return;
+  }
+  counters_.results += total;
+  if (result.value().is_other_version) counters_.other_version += total;
+  const std::string& domain = result.value().domain.text();
+  for (const auto& [received, count] : times) {
+    Counters& counters = rows_[{session_day(result.value(), received, oldest), domain}];
+    for (const tlsrpt::PolicyOutcome& outcome : result.value().outcomes) {
+      const std::string policy = write_policy(outcome.policy, domain);
+      SessionCounts& sessions = counters[{policy, {}}];
+      (outcome.is_failed ? sessions.failed : sessions.succeeded) += count;
+      for (const tlsrpt::FailureDetails& failure : outcome.failures) {
+        counters[{policy, write_failure(failure)}].failed += count;
+      }
+    }
+  }
+}
+
+}  // namespace strictmx::reporting

@@ -1,0 +1,83 @@
+// result_batch.h - many spooled results as few counters.
+//
+// Use: construct from the records of one read of the spool; then rows(). A text that repeats is
+// parsed once.
+// Day: that of the session. It is the day of the receipt, unless the result names its own time, no
+// later than kMaxAhead after the receipt and no earlier than `oldest`: a wrong clock of a sender
+// must not make days that never were. Ownership: borrows the records' bytes. Threads: a value;
+// pure. Limits: the caller's, by the number of bytes it read.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/reporting/day.h"
+#include "common/reporting/spool_segment.h"
+#include "common/tlsrpt/result_datagram.h"
+
+namespace strictmx::reporting {
+
+inline constexpr std::chrono::hours kMaxAhead{1};
+// Broken texts that one batch hands on for study.
+inline constexpr std::size_t kMaxBrokenABatch = 8;
+
+struct SessionCounts {
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+};
+
+struct BatchKey {
+  DayNumber day = 0;
+  std::string domain;
+  auto operator<=>(const BatchKey&) const = default;
+};
+
+// Texts as result_text.h writes them; an empty failure counts sessions by their final result.
+struct CounterKey {
+  std::string policy;
+  std::string failure;
+  auto operator<=>(const CounterKey&) const = default;
+};
+
+struct BrokenText {
+  std::string_view text;
+  base::Failure<tlsrpt::DatagramError> why;
+};
+
+struct BatchCounters {
+  std::uint64_t results = 0;  // that were read and are in rows
+  std::uint64_t parsed = 0;   // texts
+  std::uint64_t other_version = 0;
+  std::array<std::uint64_t, tlsrpt::kDatagramErrors> broken{};
+};
+
+class ResultBatch {
+ public:
+  using Counters = std::map<CounterKey, SessionCounts>;
+  using Rows = std::map<BatchKey, Counters>;
+
+  ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest);
+
+  const Rows& rows() const { return rows_; }
+  const BatchCounters& counters() const { return counters_; }
+  const std::vector<BrokenText>& broken() const { return broken_; }
+
+ private:
+  // How often one text was received on each day: one day, or two around midnight.
+  using Times = std::vector<std::pair<base::WallTime, std::uint64_t>>;
+  void add(std::string_view text, const Times& times, DayNumber oldest);
+
+  Rows rows_;
+  BatchCounters counters_;
+  std::vector<BrokenText> broken_;
+};
+
+}  // namespace strictmx::reporting

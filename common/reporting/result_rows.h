@@ -1,0 +1,35 @@
+// result_rows.h - the SQL of results: writes a batch, reads counters, drops old days.
+//
+// Use: inside a store::Work. Tables: store/schema.h. Threads: the database's thread.
+// Errors: StoreError, as the transaction gives it.
+// Limits: those of result_store.h.
+#pragma once
+
+#include "common/reporting/result_batch.h"
+#include "common/reporting/result_store.h"
+#include "common/store/database.h"
+
+namespace strictmx::reporting {
+
+using StoreOutcome = base::Outcome<store::StoreError>;
+template <class T>
+using StoreResult = base::Result<T, store::StoreError>;
+
+StoreResult<SpoolPosition> read_position(store::Transaction& transaction);
+StoreOutcome write_position(store::Transaction& transaction, SpoolPosition position);
+
+// Adds all counters; the number of rows that were folded (kMaxRowsADomain).
+StoreResult<std::uint64_t> write_rows(store::Transaction& transaction,
+                                      const ResultBatch::Rows& rows);
+
+StoreResult<std::vector<std::string>> read_domains(store::Transaction& transaction, DayNumber day,
+                                                   const std::string& after, std::size_t limit);
+StoreResult<DomainResults> read_results(store::Transaction& transaction, DayNumber day,
+                                        const std::string& domain);
+StoreResult<ResultPage> read_page(store::Transaction& transaction, const ResultQuery& query);
+
+// Deletes at most kMaxDroppedAtOnce rows of days before `oldest`, then texts that none names any
+// more. True: there is more.
+StoreResult<bool> drop_rows_before(store::Transaction& transaction, DayNumber oldest);
+
+}  // namespace strictmx::reporting

@@ -1,0 +1,129 @@
+// results.cc - see results.h.
+//
+// start: read from the store how far the spool is applied -> open the spool behind that -> receive.
+#include "plugins/strictmxd/results.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/base/log.h"
+
+namespace strictmx::daemon {
+namespace {
+
+constexpr std::chrono::hours kDropInterval{1};
+
+}  // namespace
+
+Results::Results(base::EventLoop& loop, store::Database& database, const base::Clock& clock,
+                 ResultSettings settings)
+    : loop_(loop),
+      clock_(clock),
+      settings_(std::move(settings)),
+      store_(loop, database, clock, {settings_.keep, settings_.state_folder + "/broken-results"}) {}
+
+Results::~Results() { *is_alive_ = false; }
+
+void Results::start(std::vector<base::UniqueDescriptor> sockets) {
+  sockets_ = std::move(sockets);
+  tick();
+}
+
+void Results::tick() {
+  if (spool_ == nullptr && !is_opening_ && !is_ending_) {
+    is_opening_ = true;
+    open_spool();
+  }
+  const bool is_due =
+      last_drop_ == base::SteadyTime{} || clock_.steady() - last_drop_ > kDropInterval;
+  if (!is_due) return;
+  last_drop_ = clock_.steady();
+  store_.drop_old();
+}
+
+void Results::open_spool() {
+  store_.load([this, alive = is_alive_](const auto& position) {
+    if (!*alive || is_ending_) return;
+    is_opening_ = false;
+    if (!position.ok()) {
+      open_error_ = "store: " + position.error().detail;
+    } else {
+      auto opened = reporting::Spool::open(
+          {settings_.state_folder + "/spool", settings_.max_spool_bytes}, clock_, position.value());
+      open_error_ = opened.ok() ? "" : opened.error().detail;
+      if (opened.ok()) spool_ = std::move(opened).value();
+    }
+    if (spool_ == nullptr) {
+      base::log_error("results are not taken yet", {{"reason", open_error_}});
+      return;
+    }
+    store_.start(spool_);
+    if (sockets_.empty()) return;
+    receiver_ = std::make_unique<service::ResultSocket>(loop_, spool_, std::move(sockets_),
+                                                        [this] { store_.apply_soon(); });
+  });
+}
+
+void Results::stop_receiving() {
+  is_ending_ = true;
+  receiver_.reset();
+  store_.apply_soon();
+}
+
+std::string Results::record(std::string_view text) {
+  const auto result = tlsrpt::read_result_datagram(text);
+  if (!result.ok()) {
+    ++record_refused_[static_cast<std::size_t>(result.error().code)];
+    std::string reply = "PERM not a result: ";
+    base::append_log_value(reply, result.error().detail);
+    return reply;
+  }
+  if (spool_ == nullptr) return "TEMP results are not taken yet";
+  const auto appended = spool_->append(text);
+  if (!appended.ok()) {
+    ++record_full_;
+    return "TEMP " + appended.error().detail;
+  }
+  store_.apply_soon();
+  return "OK accepted";
+}
+
+std::string Results::trouble() const {
+  if (!open_error_.empty()) return "results are not taken: " + open_error_;
+  if (spool_ != nullptr && spool_->counters().is_full) {
+    return "spool of results is full: results wait";
+  }
+  if (store_.is_failing()) return "results can't be stored, they stay in the spool";
+  return {};
+}
+
+void Results::write_metrics(service::MetricsText& out) const {
+  const reporting::SpoolCounters spool =
+      spool_ == nullptr ? reporting::SpoolCounters{} : spool_->counters();
+  const reporting::ResultCounters& stored = store_.counters();
+  out.counter("results_taken_total", "Results taken into the spool", "", spool.taken);
+  out.counter("results_stored_total", "Results counted in the store", "", stored.batches.results);
+  out.counter("results_parsed_total", "Different texts among them in a commit", "",
+              stored.batches.parsed);
+  constexpr std::string_view kRefused = "Results refused by reason";
+  for (std::size_t i = 0; i < tlsrpt::kDatagramErrors; ++i) {
+    const auto error = static_cast<tlsrpt::DatagramError>(i);
+    std::uint64_t count = stored.batches.broken[i] + record_refused_[i];
+    if (error == tlsrpt::DatagramError::kSize) count += spool.refused;
+    out.counter("results_refused_total", kRefused,
+                fmt::format("reason=\"{}\"", tlsrpt::datagram_error_name(error)), count);
+  }
+  out.counter("results_other_version_total", "Results of another protocol version, read anyway", "",
+              stored.batches.other_version);
+  out.counter("results_recovered_total", "Results found in the spool after a kill", "",
+              stored.recovered);
+  out.counter("results_corrupt_total", "Damaged records of the spool", "", stored.corrupt);
+  out.counter("results_failures_total", "Commits of results that failed", "", stored.failures);
+  out.gauge("spool_bytes", "Size of the spool of results", "", spool.bytes);
+  constexpr std::string_view kBounds = "Times that a limit was reached";
+  out.counter("bound_hits_total", kBounds, "bound=\"spool\"", spool.full + record_full_);
+  out.counter("bound_hits_total", kBounds, "bound=\"result_rows\"", stored.folded);
+}
+
+}  // namespace strictmx::daemon

@@ -1,0 +1,76 @@
+// results.h - results of TLS sessions in the daemon: sockets -> spool -> store; the map `record`.
+//
+// Use: start() once the store is open, tick() now and then, stop_receiving() at the end.
+// Ownership: borrows loop, database and clock. Threads: the loop's thread.
+// Errors: trouble here never keeps questions from being answered: it is logged, shown by trouble(),
+// and tried again at each tick(). Meanwhile results wait in the kernel.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/unique_descriptor.h"
+#include "common/reporting/result_store.h"
+#include "common/reporting/spool.h"
+#include "common/service/metrics_text.h"
+#include "common/service/result_socket.h"
+#include "common/store/database.h"
+
+namespace strictmx::daemon {
+
+struct ResultSettings {
+  std::string state_folder;  // where the store is
+  std::chrono::days keep{30};
+  std::uint64_t max_spool_bytes = 0;
+};
+
+class Results {
+ public:
+  Results(base::EventLoop& loop, store::Database& database, const base::Clock& clock,
+          ResultSettings settings);
+  ~Results();
+  Results(const Results&) = delete;
+  Results& operator=(const Results&) = delete;
+
+  void start(std::vector<base::UniqueDescriptor> sockets);
+  void tick();
+  void set_keep(std::chrono::days keep) { store_.set_keep(keep); }
+  // Takes what waits at the sockets, then no more.
+  void stop_receiving();
+  // All that was taken is in the store, or can't be put there now.
+  bool is_idle() const { return store_.is_idle() || store_.is_failing(); }
+
+  // The reply to a request of the map `record`.
+  std::string record(std::string_view text);
+
+  const reporting::ResultStore& store() const { return store_; }
+  // Empty: all is well.
+  std::string trouble() const;
+  void write_metrics(service::MetricsText& out) const;
+
+ private:
+  void open_spool();
+
+  base::EventLoop& loop_;
+  const base::Clock& clock_;
+  const ResultSettings settings_;
+  reporting::ResultStore store_;
+  std::vector<base::UniqueDescriptor> sockets_;  // until they are served
+  std::shared_ptr<reporting::Spool> spool_;
+  std::unique_ptr<service::ResultSocket> receiver_;
+  bool is_opening_ = false;
+  bool is_ending_ = false;
+  std::string open_error_;
+  base::SteadyTime last_drop_{};
+  std::array<std::uint64_t, tlsrpt::kDatagramErrors> record_refused_{};
+  std::uint64_t record_full_ = 0;
+  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace strictmx::daemon
