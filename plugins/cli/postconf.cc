@@ -189,11 +189,27 @@ Or<PostfixSite> read_site(const std::string& postconf,
   const SiteReader reader(postconf, common);
   // Expanded (-x) to judge by; as written for what we merge with. Parameters that a version does
   // not know are left out of its answer.
-  const auto expanded = reader.ask(
-      {"-x", "mail_version", "smtp_tls_security_level", "smtp_use_tls", "smtp_enforce_tls",
-       "smtp_tls_CAfile", "smtp_tls_CApath", "smtp_tls_wrappermode", "smtp_tls_policy_maps",
-       "smtp_tls_loglevel", "smtp_tls_enforce_sts_mx_patterns", "relayhost", "transport_maps",
-       "default_transport", "queue_directory", "config_directory", "compatibility_level"});
+  const auto expanded = reader.ask({"-x",
+                                    "mail_version",
+                                    "smtp_tls_security_level",
+                                    "smtp_use_tls",
+                                    "smtp_enforce_tls",
+                                    "smtp_tls_CAfile",
+                                    "smtp_tls_CApath",
+                                    "smtp_tls_wrappermode",
+                                    "smtp_tls_policy_maps",
+                                    "smtp_tls_loglevel",
+                                    "smtp_tls_enforce_sts_mx_patterns",
+                                    "relayhost",
+                                    "transport_maps",
+                                    "default_transport",
+                                    "queue_directory",
+                                    "config_directory",
+                                    "compatibility_level",
+                                    "smtp_dns_support_level",
+                                    "smtp_host_lookup",
+                                    "smtp_dns_resolver_options",
+                                    "ignore_mx_lookup_error"});
   if (!expanded.ok()) return expanded.error();
   const auto as_written = reader.ask({"smtp_tls_policy_maps"});
   if (!as_written.ok()) return as_written.error();
@@ -221,6 +237,12 @@ Or<PostfixSite> read_site(const std::string& postconf,
   site.queue_directory = values["queue_directory"];
   site.chroot = read_chroot(service.value(), values["compatibility_level"]);
   site.map_types = words_of(map_types.value());
+  site.dns_support_level = values["smtp_dns_support_level"];
+  site.host_lookup = values["smtp_host_lookup"];
+  site.dns_resolver_options = values["smtp_dns_resolver_options"];
+  site.ignores_mx_lookup_error = values["ignore_mx_lookup_error"] == "yes";
+  site.resolver = look_at_resolver(
+      (site.chroot == Chroot::kYes ? site.queue_directory : std::string()) + "/etc/resolv.conf");
   site.ca_file_is_readable = !site.ca_file.empty() && access(site.ca_file.c_str(), R_OK) == 0;
   return site;
 }

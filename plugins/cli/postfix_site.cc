@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "plugins/cli/dane_site.h"
 #include "plugins/cli/terminal.h"
 
 namespace strictmx::cli {
@@ -57,8 +58,22 @@ std::string endpoint(const PostfixSite& site, const std::vector<std::string>& li
   return {};
 }
 
+// Is this table ours, under whatever map name? `proxy:` may stand in front.
+bool is_ours(std::string_view table, std::string_view endpoint) {
+  constexpr std::string_view kProxy = "proxy:";
+  if (table.starts_with(kProxy)) table.remove_prefix(kProxy.size());
+  return table.starts_with(fmt::format("socketmap:{}:", endpoint));
+}
+
+bool asks_us(const PostfixSite& site, const StrictmxSite& own) {
+  const std::string ours = endpoint(site, own.listeners);
+  const auto tables = split_maps(site.policy_maps_expanded);
+  return !ours.empty() && std::any_of(tables.begin(), tables.end(),
+                                      [&ours](const auto& table) { return is_ours(table, ours); });
+}
+
 // Why this site can't ask strictmxd, or must not; empty when it can.
-std::string obstacle(const PostfixSite& site) {
+std::string obstacle(const PostfixSite& site, const DaneAdvice& dane, bool is_asked) {
   const auto version = read_version(site.version);
   if (!version.has_value()) {
     return fmt::format("postconf gives no version of Postfix: \"{}\"", site.version);
@@ -73,26 +88,11 @@ std::string obstacle(const PostfixSite& site) {
       site.map_types.end()) {
     return "this Postfix has no socketmap tables (postconf -m)";
   }
-  if (site.security_level == "dane" || site.security_level == "dane-only") {
-    return fmt::format(
-        "smtp_tls_security_level = {}: an answer `secure` would replace DANE for that domain, also "
-        "where DANE would have stopped the mail, which RFC 8461 2 forbids. Keep it as it is and do "
-        "not add the map yet; it becomes safe with the setting postfix.dane of a later version. "
-        "A site that does not want DANE can set smtp_tls_security_level = may and run this again",
-        site.security_level);
-  }
   if (site.security_level == "fingerprint") {
     return "smtp_tls_security_level = fingerprint: an answer `secure` would replace the pinned "
            "fingerprints by the public certificate authorities, which is weaker";
   }
-  return {};
-}
-
-// Is this table ours, under whatever map name? `proxy:` may stand in front.
-bool is_ours(std::string_view table, std::string_view endpoint) {
-  constexpr std::string_view kProxy = "proxy:";
-  if (table.starts_with(kProxy)) table.remove_prefix(kProxy.size());
-  return table.starts_with(fmt::format("socketmap:{}:", endpoint));
+  return dane_obstacle(dane, is_asked);
 }
 
 // The first table of ours becomes `table`; further ones go.
@@ -294,7 +294,8 @@ std::string shell_quoted(std::string_view text) {
 
 Advice advise(const PostfixSite& site, const StrictmxSite& own) {
   Advice advice;
-  advice.blocked = obstacle(site);
+  advice.dane = look_at_dane(site, own);
+  advice.blocked = obstacle(site, advice.dane, asks_us(site, own));
   if (!advice.blocked.empty()) return advice;
   const PostfixVersion version = *read_version(site.version);
   const std::string reachable_at = endpoint(site, own.listeners);
@@ -308,6 +309,7 @@ Advice advise(const PostfixSite& site, const StrictmxSite& own) {
   advise_map(site, version, reachable_at, advice);
   advise_level(site, advice);
   advise_roots(site, own, advice);
+  advise_dane(version, site.resolver, advice);
   warn_of_versions(site, version, advice);
   warn_of_routes(site, advice);
   return advice;

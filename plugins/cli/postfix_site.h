@@ -5,13 +5,15 @@
 // - the map by version: before 3.4 none (no servername attribute), to 3.9 `postfix`, from 3.10
 //   `postfix-tlsrpt`;
 // - maps that are there stay first: an operator's own entry for a domain must win;
-// - no answer may weaken the site's own level: at `dane` a `secure` answer would switch DANE off.
+// - no answer may weaken the site's own level; what that means for DANE is in dane_site.h.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "plugins/cli/site_resolver.h"
 
 namespace strictmx::cli {
 
@@ -36,6 +38,12 @@ struct PostfixSite {
   std::string queue_directory;
   Chroot chroot = Chroot::kNo;
   std::vector<std::string> map_types;
+  // What DANE needs beside the level.
+  std::string dns_support_level;
+  std::string host_lookup;
+  std::string dns_resolver_options;
+  bool ignores_mx_lookup_error = false;
+  SiteResolver resolver;
 };
 
 // What of our own configuration the site's lines depend on.
@@ -43,6 +51,8 @@ struct StrictmxSite {
   std::vector<std::string> listeners;  // listen.socketmap
   std::string ca_file;                 // https.ca_file: the roots that this machine trusts
   bool ca_file_is_readable = false;
+  bool dane = false;        // postfix.dane
+  std::string config_file;  // where that is set
 };
 
 struct Setting {
@@ -51,12 +61,26 @@ struct Setting {
   std::string why;
 };
 
+// What DANE answers need, and whether this site has it.
+struct DaneAdvice {
+  bool is_on = false;                // postfix.dane
+  std::string level;                 // the site's own, as it will be
+  bool is_level_right = false;       // `may` or `dane`: no DANE answer is weaker
+  std::vector<Setting> settings;     // of Postfix, that are missing
+  std::vector<std::string> missing;  // in words: those settings, and what the resolver lacks
+  std::vector<std::string> has;
+  std::string config_file;  // the file for kDaneLines
+
+  bool is_ready() const { return is_level_right && missing.empty(); }
+};
+
 struct Advice {
   std::string blocked;            // why nothing may be set, else empty
   std::string table;              // the map by its name in Postfix, for postmap -q too
   std::vector<Setting> settings;  // what to change, in order
   std::vector<std::string> done;  // what is right already
   std::vector<std::string> warnings;
+  DaneAdvice dane;
 };
 
 struct PostfixVersion {

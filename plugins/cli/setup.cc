@@ -12,6 +12,7 @@
 
 #include "common/client/client.h"
 #include "plugins/cli/cli.h"
+#include "plugins/cli/dane_site.h"
 #include "plugins/cli/json.h"
 #include "plugins/cli/postconf.h"
 #include "plugins/cli/terminal.h"
@@ -111,6 +112,8 @@ std::string script(const PostfixSite& site, const Advice& advice, const SetupOpt
   }
   for (const std::string& text : advice.done) out += comment(text, "ok: ");
   for (const std::string& text : advice.warnings) out += comment(text, "NOTE: ");
+  const std::string option = dane_option(advice.dane);
+  if (!option.empty()) out += comment(option, "DANE: ");
   const auto lines = commands(advice, options);
   if (lines.empty()) out += "#\n" + comment("Everything is set already.");
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -122,28 +125,59 @@ std::string script(const PostfixSite& site, const Advice& advice, const SetupOpt
   return out + "\n" + tests(advice, site);
 }
 
+void set_text(const Json& to, const char* name, std::string_view text) {
+  json_object_set_new(to.get(), name, json_text(text).release());
+}
+
+Json settings_json(const std::vector<Setting>& settings) {
+  Json list(json_array());
+  for (const Setting& setting : settings) {
+    Json one(json_object());
+    set_text(one, "name", setting.name);
+    set_text(one, "value", setting.value);
+    set_text(one, "why", setting.why);
+    json_array_append_new(list.get(), one.release());
+  }
+  return list;
+}
+
+Json resolver_json(const SiteResolver& resolver) {
+  Json object(json_object());
+  set_text(object, "file", resolver.file);
+  json_object_set_new(object.get(), "name_servers",
+                      json_texts(resolver.conf.name_servers).release());
+  set_text(object, "validates", validation_name(resolver.validation));
+  return object;
+}
+
+Json dane_json(const PostfixSite& site, const DaneAdvice& dane) {
+  Json object(json_object());
+  json_object_set_new(object.get(), "on", json_boolean(dane.is_on));
+  json_object_set_new(object.get(), "ready", json_boolean(dane.is_ready()));
+  set_text(object, "level", dane.level);
+  json_object_set_new(object.get(), "level_allows", json_boolean(dane.is_level_right));
+  json_object_set_new(object.get(), "has", json_texts(dane.has).release());
+  json_object_set_new(object.get(), "missing", json_texts(dane.missing).release());
+  json_object_set_new(object.get(), "settings", settings_json(dane.settings).release());
+  json_object_set_new(object.get(), "resolver", resolver_json(site.resolver).release());
+  set_text(object, "config_file", dane.config_file);
+  json_object_set_new(object.get(), "config_lines",
+                      json_texts({kDaneLines.begin(), kDaneLines.end()}).release());
+  return object;
+}
+
 Json advice_json(const PostfixSite& site, const Advice& advice, const SetupOptions& options) {
   Json object(json_object());
-  const auto set = [](const Json& to, const char* name, std::string_view text) {
-    json_object_set_new(to.get(), name, json_text(text).release());
-  };
-  set(object, "postfix_version", site.version);
+  set_text(object, "postfix_version", site.version);
   json_object_set_new(object.get(), "chroot", json_boolean(site.chroot == Chroot::kYes));
   json_object_set_new(object.get(), "possible", json_boolean(advice.blocked.empty()));
-  if (!advice.blocked.empty()) set(object, "blocked", advice.blocked);
-  if (!advice.table.empty()) set(object, "map", advice.table);
-  Json settings(json_array());
-  for (const Setting& setting : advice.settings) {
-    Json one(json_object());
-    set(one, "name", setting.name);
-    set(one, "value", setting.value);
-    set(one, "why", setting.why);
-    json_array_append_new(settings.get(), one.release());
-  }
-  json_object_set_new(object.get(), "settings", settings.release());
+  if (!advice.blocked.empty()) set_text(object, "blocked", advice.blocked);
+  if (!advice.table.empty()) set_text(object, "map", advice.table);
+  json_object_set_new(object.get(), "settings", settings_json(advice.settings).release());
   json_object_set_new(object.get(), "commands", json_texts(commands(advice, options)).release());
   json_object_set_new(object.get(), "done", json_texts(advice.done).release());
   json_object_set_new(object.get(), "warnings", json_texts(advice.warnings).release());
+  json_object_set_new(object.get(), "dane", dane_json(site, advice.dane).release());
   return object;
 }
 
@@ -155,6 +189,8 @@ Or<StrictmxSite> own_site(const Command& command) {
     own.listeners.push_back(listener.address);
   }
   own.ca_file = config.value().text("https.ca_file");
+  own.dane = config.value().flag("postfix.dane");
+  own.config_file = command.config_path.value_or(std::string(base::kDefaultConfigPath));
   own.ca_file_is_readable = access(own.ca_file.c_str(), R_OK) == 0;
   return own;
 }

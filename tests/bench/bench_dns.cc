@@ -1,14 +1,18 @@
 // bench_dns.cc - a DNS server for the benchmark's world, over UDP and TCP, as cheap as can be.
 //
 // Answers TXT of _mta-sts.dN.test, A of mta-sts.dN.test and mx1.*.test, MX of dN.test and
-// noneN.test; the other types of these names have no data, and every other name does not exist,
-// both with the zone's SOA (RFC 2308). No DNSSEC. EDNS is answered where it was asked.
+// noneN.test, TLSA of _25._tcp.mx1.dN.test; the other types of these names have no data, and every
+// other name does not exist, both with the zone's SOA (RFC 2308). EDNS is answered where it was
+// asked. With --anchor the zone is signed for those who want signatures (DO), and every other name
+// is one without data.
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -18,6 +22,7 @@
 #include "dns_message.h"
 #include "options.h"
 #include "sockets.h"
+#include "zone_signer.h"
 
 namespace strictmx::bench {
 namespace {
@@ -30,7 +35,7 @@ constexpr std::uint16_t kPointerToQuestion = 0xC00C;
 constexpr std::size_t kBatch = 64;
 constexpr std::size_t kMaxQueryBytes = 2048;
 
-enum class Owner { kUnknown, kTxt, kPolicyHost, kMailDomain, kMailHost };
+enum class Owner { kUnknown, kApex, kTxt, kPolicyHost, kMailDomain, kMailHost, kTlsa };
 
 // Letter case is left to number_of_domain(): only resolvers with 0x20 mix it.
 bool strip_prefix(std::string_view& name, std::string_view prefix) {
@@ -52,8 +57,12 @@ Place find_place(std::string_view name) {
     owner = Owner::kTxt;
   } else if (strip_prefix(name, kPolicyHostLabel)) {
     owner = Owner::kPolicyHost;
+  } else if (strip_prefix(name, "_25._tcp.mx1.")) {
+    owner = Owner::kTlsa;
   } else if (strip_prefix(name, "mx1.")) {
     owner = Owner::kMailHost;
+  } else if (strip_prefix(name, kZoneName) && name.empty()) {
+    return {Owner::kApex, 0};
   }
   if (const std::optional<unsigned> number = number_of_domain(name)) return {owner, *number};
   const bool has_mail = owner == Owner::kMailDomain || owner == Owner::kMailHost;
@@ -61,94 +70,169 @@ Place find_place(std::string_view name) {
   return {};
 }
 
-void append_record_head(Bytes& out, DnsType type, std::uint32_t ttl) {
-  append_u16(out, static_cast<std::uint16_t>(type));
-  append_u16(out, 1);
-  append_u32(out, ttl);
-}
-
-void append_txt(Bytes& out, unsigned number) {
+Bytes txt_data(unsigned number) {
   const std::string text = "v=STSv1; id=" + std::to_string(number) + ";";
-  append_u16(out, kPointerToQuestion);
-  append_record_head(out, DnsType::kTxt, kTtl);
-  append_u16(out, static_cast<std::uint16_t>(text.size() + 1));
-  out.push_back(static_cast<std::uint8_t>(text.size()));
-  out.insert(out.end(), text.begin(), text.end());
+  Bytes data;
+  data.reserve(1 + text.size());
+  data.push_back(static_cast<std::uint8_t>(text.size()));
+  data.insert(data.end(), text.begin(), text.end());
+  return data;
 }
 
-void append_address(Bytes& out, unsigned number) {
-  append_u16(out, kPointerToQuestion);
-  append_record_head(out, DnsType::kA, kTtl);
-  append_u16(out, 4);
-  append_u32(out, policy_host_address(number));
+Bytes address_data(unsigned number) {
+  Bytes data;
+  append_u32(data, policy_host_address(number));
+  return data;
 }
 
-void append_mx(Bytes& out) {
-  append_u16(out, kPointerToQuestion);
-  append_record_head(out, DnsType::kMx, kTtl);
-  append_u16(out, 8);
-  append_u16(out, 10);
-  out.push_back(3);
-  for (const char c : {'m', 'x', '1'}) out.push_back(static_cast<std::uint8_t>(c));
-  append_u16(out, kPointerToQuestion);
+Bytes mx_data(std::string_view domain) {
+  Bytes data;
+  append_u16(data, 10);
+  append_name(data, std::string("mx1.").append(domain));
+  return data;
 }
 
-void append_soa(Bytes& out) {
+// DANE-EE, the key, SHA-256 (RFC 7672 §3.1.1): of no key in particular, nobody connects.
+Bytes tlsa_data() {
+  Bytes data{3, 1, 1};
+  data.resize(data.size() + 32, 0x5a);
+  return data;
+}
+
+Bytes soa_data() {
   Bytes data;
   append_name(data, "ns.test");
   append_name(data, "hostmaster.test");
   for (const std::uint32_t field : {1u, 3600u, 600u, 86400u, kNegativeTtl}) append_u32(data, field);
-  append_name(out, "test");
-  append_record_head(out, DnsType::kSoa, kNegativeTtl);
+  return data;
+}
+
+// The one type that each place has data of.
+DnsType type_of(Owner owner) {
+  switch (owner) {
+    case Owner::kTxt:
+      return DnsType::kTxt;
+    case Owner::kPolicyHost:
+    case Owner::kMailHost:
+      return DnsType::kA;
+    case Owner::kMailDomain:
+      return DnsType::kMx;
+    case Owner::kTlsa:
+      return DnsType::kTlsa;
+    case Owner::kApex:
+      return DnsType::kDnskey;
+    case Owner::kUnknown:
+      break;
+  }
+  return DnsType::kNsec;  // has nothing else
+}
+
+class Zone {
+ public:
+  void sign() { signer_ = std::make_unique<ZoneSigner>(std::string(kZoneName)); }
+  const ZoneSigner& signer() const { return *signer_; }
+  // Leaves `out` empty when the query deserves no answer.
+  void answer(std::span<const std::uint8_t> query, Bytes& out);
+
+ private:
+  // Empty: there is none.
+  Bytes data_of(const Place& place, std::string_view name) const;
+  void append(Bytes& out, const RecordSet& records, bool is_signed);
+  unsigned append_absence(Bytes& out, std::string_view name, const Place& place, bool is_signed);
+
+  Question question_;
+  std::unique_ptr<ZoneSigner> signer_;
+};
+
+Bytes Zone::data_of(const Place& place, std::string_view name) const {
+  switch (place.owner) {
+    case Owner::kTxt:
+      return txt_data(place.number);
+    case Owner::kPolicyHost:
+    case Owner::kMailHost:
+      return address_data(place.number);
+    case Owner::kMailDomain:
+      return mx_data(name);
+    case Owner::kTlsa:
+      return tlsa_data();
+    case Owner::kApex:
+      return signer_ == nullptr ? Bytes{} : signer_->key_data();
+    case Owner::kUnknown:
+      break;
+  }
+  return {};
+}
+
+void append_record(Bytes& out, std::string_view owner, DnsType type, std::uint32_t ttl,
+                   const Bytes& data) {
+  if (owner.empty()) {
+    append_u16(out, kPointerToQuestion);
+  } else {
+    append_name(out, owner);
+  }
+  append_u16(out, static_cast<std::uint16_t>(type));
+  append_u16(out, 1);
+  append_u32(out, ttl);
   append_u16(out, static_cast<std::uint16_t>(data.size()));
   out.insert(out.end(), data.begin(), data.end());
 }
 
-void append_edns(Bytes& out) {
+void Zone::append(Bytes& out, const RecordSet& records, bool is_signed) {
+  // Owners are those of the question, but for the SOA.
+  std::string_view owner;
+  if (records.type == DnsType::kSoa) owner = records.owner;
+  append_record(out, owner, records.type, records.ttl, records.data);
+  if (!is_signed) return;
+  append_record(out, owner, DnsType::kRrsig, records.ttl, signer_->signature_data(records));
+}
+
+unsigned Zone::append_absence(Bytes& out, std::string_view name, const Place& place,
+                              bool is_signed) {
+  append(out, {std::string(kZoneName), DnsType::kSoa, kNegativeTtl, soa_data()}, is_signed);
+  if (!is_signed) return 1;
+  const std::array types{DnsType::kRrsig, DnsType::kNsec, type_of(place.owner)};
+  append(out, {std::string(name), DnsType::kNsec, kNegativeTtl, nsec_data(name, types)}, true);
+  return 4;
+}
+
+void append_edns(Bytes& out, bool is_signed) {
   out.push_back(0);
   append_u16(out, static_cast<std::uint16_t>(DnsType::kOpt));
   append_u16(out, 1232);
-  append_u32(out, 0);
+  append_u32(out, is_signed ? 0x8000 : 0);
   append_u16(out, 0);
 }
 
-// True if the place has data of this type; it is then appended.
-bool append_answer(Bytes& out, const Place& place, DnsType type) {
-  if (place.owner == Owner::kTxt && type == DnsType::kTxt) {
-    append_txt(out, place.number);
-  } else if (place.owner == Owner::kMailDomain && type == DnsType::kMx) {
-    append_mx(out);
-  } else if ((place.owner == Owner::kPolicyHost || place.owner == Owner::kMailHost) &&
-             type == DnsType::kA) {
-    append_address(out, place.number);
-  } else {
-    return false;
-  }
-  return true;
-}
-
-// Leaves `out` empty when the query deserves no answer.
-void answer(std::span<const std::uint8_t> query, Bytes& out) {
-  static Question question;
+void Zone::answer(std::span<const std::uint8_t> query, Bytes& out) {
   out.clear();
-  if (!read_question(query, question)) return;
-  const Place place = find_place(question.name);
-  out.insert(out.end(), query.begin(), query.begin() + static_cast<std::ptrdiff_t>(question.end));
-  const bool has_data = append_answer(out, place, static_cast<DnsType>(question.type));
-  if (!has_data) append_soa(out);
-  if (question.has_edns) append_edns(out);
-  const std::uint8_t code = place.owner == Owner::kUnknown ? 3 : 0;
+  if (!read_question(query, question_)) return;
+  std::string name = question_.name;
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const Place place = find_place(name);
+  const auto type = static_cast<DnsType>(question_.type);
+  const bool is_signed = signer_ != nullptr && question_.wants_signatures;
+  out.insert(out.end(), query.begin(), query.begin() + static_cast<std::ptrdiff_t>(question_.end));
+  const Bytes data = type == type_of(place.owner) ? data_of(place, name) : Bytes{};
+  unsigned absence = 0;
+  if (data.empty()) {
+    absence = append_absence(out, name, place, is_signed);
+  } else {
+    append(out, {name, type, kTtl, data}, is_signed);
+  }
+  if (question_.has_edns) append_edns(out, is_signed);
+  const std::uint8_t code = place.owner == Owner::kUnknown && !is_signed ? 3 : 0;
   out[2] = static_cast<std::uint8_t>(0x84 | (query[2] & 0x01));  // QR, AA, RD as asked.
   out[3] = static_cast<std::uint8_t>(0x80 | code);               // RA.
   out[6] = out[8] = out[10] = 0;
-  out[7] = has_data ? 1 : 0;
-  out[9] = has_data ? 0 : 1;
-  out[11] = question.has_edns ? 1 : 0;
+  out[7] = data.empty() ? 0 : is_signed ? 2 : 1;
+  out[9] = static_cast<std::uint8_t>(absence);
+  out[11] = question_.has_edns ? 1 : 0;
 }
 
 class UdpService {
  public:
-  explicit UdpService(Fd fd) : fd_(std::move(fd)) {
+  UdpService(Fd fd, Zone& zone) : fd_(std::move(fd)), zone_(zone) {
     for (std::size_t i = 0; i < kBatch; ++i) {
       query_parts_[i] = {queries_[i].data(), queries_[i].size()};
       received_[i].msg_hdr.msg_iov = &query_parts_[i];
@@ -165,7 +249,7 @@ class UdpService {
     unsigned ready = 0;
     for (int i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      answer({queries_[at].data(), received_[at].msg_len}, answers_[ready]);
+      zone_.answer({queries_[at].data(), received_[at].msg_len}, answers_[ready]);
       if (answers_[ready].empty()) continue;
       answer_parts_[ready] = {answers_[ready].data(), answers_[ready].size()};
       sent_[ready] = {};
@@ -181,6 +265,7 @@ class UdpService {
 
  private:
   Fd fd_;
+  Zone& zone_;
   std::array<std::array<std::uint8_t, kMaxQueryBytes>, kBatch> queries_{};
   std::array<sockaddr_in, kBatch> senders_{};
   std::array<iovec, kBatch> query_parts_{};
@@ -196,7 +281,7 @@ struct TcpClient {
 };
 
 // False when the connection is over.
-bool serve_tcp(TcpClient& client) {
+bool serve_tcp(Zone& zone, TcpClient& client) {
   std::array<std::uint8_t, kMaxQueryBytes> buffer;
   const ssize_t count = recv(client.fd.get(), buffer.data(), buffer.size(), 0);
   if (count <= 0) return count < 0 && errno == EAGAIN;
@@ -206,7 +291,7 @@ bool serve_tcp(TcpClient& client) {
     const std::size_t length = read_u16(client.input, 0);
     if (client.input.size() < 2 + length) break;
     Bytes framed;
-    answer({client.input.data() + 2, length}, reply);
+    zone.answer({client.input.data() + 2, length}, reply);
     append_u16(framed, static_cast<std::uint16_t>(reply.size()));
     framed.insert(framed.end(), reply.begin(), reply.end());
     if (reply.empty() || send(client.fd.get(), framed.data(), framed.size(), MSG_NOSIGNAL) < 0) {
@@ -221,8 +306,30 @@ bool serve_tcp(TcpClient& client) {
 constexpr std::uint64_t kUdpTag = UINT64_MAX;
 constexpr std::uint64_t kListenerTag = UINT64_MAX - 1;
 
-void serve(const sockaddr_in& address) {
-  const auto udp = std::make_unique<UdpService>(bind_udp(address));
+// Every signature that resolving these domains needs, so that making them is not measured.
+void prepare(Zone& zone, unsigned domains) {
+  Bytes query;
+  Bytes reply;
+  for (unsigned number = 0; number < domains; ++number) {
+    const std::string domain = domain_name(DomainKind::kWithPolicy, number);
+    const std::string mail_host = std::string("mx1.").append(domain);
+    const std::pair<std::string, DnsType> questions[] = {
+        {std::string("_mta-sts.").append(domain), DnsType::kTxt},
+        {policy_host(number), DnsType::kA},
+        {policy_host(number), DnsType::kAaaa},
+        {domain, DnsType::kMx},
+        {mail_host, DnsType::kA},
+        {mail_host, DnsType::kAaaa},
+        {std::string("_25._tcp.").append(mail_host), DnsType::kTlsa}};
+    for (const auto& [name, type] : questions) {
+      build_query(query, 0, name, type, Signatures::kWanted);
+      zone.answer(query, reply);
+    }
+  }
+}
+
+void serve(Zone& zone, const sockaddr_in& address) {
+  const auto udp = std::make_unique<UdpService>(bind_udp(address), zone);
   const Fd listener = listen_tcp(address);
   std::unordered_map<std::uint64_t, TcpClient> clients;
   Epoll epoll;
@@ -242,14 +349,17 @@ void serve(const sockaddr_in& address) {
         const auto key = static_cast<std::uint64_t>(fd.get());
         epoll.add(fd, EPOLLIN, key);
         clients[key] = {std::move(fd), {}};
-      } else if (!serve_tcp(clients.at(tag))) {
+      } else if (!serve_tcp(zone, clients.at(tag))) {
         clients.erase(tag);
       }
     }
   }
 }
 
-constexpr OptionSpec kOptions[] = {{"listen", "127.0.0.1:53", "address and port, UDP and TCP"}};
+constexpr OptionSpec kOptions[] = {
+    {"listen", "127.0.0.1:53", "address and port, UDP and TCP"},
+    {"anchor", "", "sign the zone, and write its trust anchor here"},
+    {"prepare", "0", "domains whose signatures are made before the first answer"}};
 
 }  // namespace
 }  // namespace strictmx::bench
@@ -257,5 +367,13 @@ constexpr OptionSpec kOptions[] = {{"listen", "127.0.0.1:53", "address and port,
 int main(int argc, char** argv) {
   using namespace strictmx::bench;
   const Options options(argc, argv, kOptions);
-  serve(parse_endpoint(options.text("listen")));
+  Zone zone;
+  const std::string& anchor = options.text("anchor");
+  if (!anchor.empty()) {
+    zone.sign();
+    prepare(zone, static_cast<unsigned>(options.number("prepare")));
+    std::ofstream file(anchor);
+    if (!(file << zone.signer().anchor()).flush()) die(anchor);
+  }
+  serve(zone, parse_endpoint(options.text("listen")));
 }

@@ -1,7 +1,8 @@
 // bench_world.h - the small world that the benchmark measures: its domains, addresses, policies.
 //
 // Domain N is dN.test, with an MTA-STS policy in mode enforce and two mx patterns; noneN.test has
-// mail exchangers and no policy. DNS server, policy host and clients must agree on these facts.
+// mail exchangers and no policy. Each has one MX host, and where the zone is signed that has TLSA.
+// DNS server, policy host and clients must agree on these facts.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@ namespace strictmx::bench {
 
 inline constexpr std::string_view kPolicyHostLabel = "mta-sts.";
 inline constexpr std::string_view kZone = ".test";
+inline constexpr std::string_view kZoneName = kZone.substr(1);
 
 enum class DomainKind { kWithPolicy, kWithout };
 

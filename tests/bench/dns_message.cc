@@ -6,6 +6,7 @@ namespace {
 
 constexpr std::uint16_t kRecursionDesired = 0x0100;
 constexpr std::uint16_t kClassIn = 1;
+constexpr std::uint8_t kDnssecOk = 0x80;
 constexpr std::uint16_t kEdnsBytes = 1232;
 constexpr std::size_t kMaxNameBytes = 255;
 
@@ -36,7 +37,7 @@ void append_name(std::vector<std::uint8_t>& out, std::string_view name) {
 }
 
 void build_query(std::vector<std::uint8_t>& out, std::uint16_t id, std::string_view name,
-                 DnsType type) {
+                 DnsType type, Signatures signatures) {
   out.clear();
   append_u16(out, id);
   append_u16(out, kRecursionDesired);
@@ -47,7 +48,7 @@ void build_query(std::vector<std::uint8_t>& out, std::uint16_t id, std::string_v
   append_name(out, "");
   append_u16(out, static_cast<std::uint16_t>(DnsType::kOpt));
   append_u16(out, kEdnsBytes);
-  append_u32(out, 0);
+  append_u32(out, signatures == Signatures::kWanted ? kDnssecOk << 8 : 0);
   append_u16(out, 0);
 }
 
@@ -66,6 +67,10 @@ bool read_question(std::span<const std::uint8_t> message, Question& question) {
   question.type = read_u16(message, at + 1);
   question.end = at + 5;
   question.has_edns = read_u16(message, 10) != 0;
+  // The root's name, type, class, then the four bytes with the flags of EDNS.
+  const std::size_t flags = question.end + 7;
+  question.wants_signatures =
+      question.has_edns && flags + 2 <= message.size() && (message[flags] & kDnssecOk) != 0;
   return true;
 }
 

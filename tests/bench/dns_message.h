@@ -10,7 +10,18 @@
 
 namespace strictmx::bench {
 
-enum class DnsType : std::uint16_t { kA = 1, kSoa = 6, kMx = 15, kTxt = 16, kAaaa = 28, kOpt = 41 };
+enum class DnsType : std::uint16_t {
+  kA = 1,
+  kSoa = 6,
+  kMx = 15,
+  kTxt = 16,
+  kAaaa = 28,
+  kOpt = 41,
+  kRrsig = 46,
+  kNsec = 47,
+  kDnskey = 48,
+  kTlsa = 52,
+};
 
 inline constexpr std::size_t kDnsHeaderBytes = 12;
 
@@ -20,15 +31,18 @@ void append_u32(std::vector<std::uint8_t>& out, std::uint32_t value);
 // Uncompressed, with the root label.
 void append_name(std::vector<std::uint8_t>& out, std::string_view name);
 
+enum class Signatures { kNotWanted, kWanted };
+
 // A recursive query with an EDNS record, as a stub resolver sends it.
 void build_query(std::vector<std::uint8_t>& out, std::uint16_t id, std::string_view name,
-                 DnsType type);
+                 DnsType type, Signatures signatures = Signatures::kNotWanted);
 
 struct Question {
   std::string name;  // Letter case as sent, without the final dot.
   std::uint16_t type = 0;
   std::size_t end = 0;  // Offset of the first byte after the question.
   bool has_edns = false;
+  bool wants_signatures = false;  // DO (RFC 3225)
 };
 
 // False for anything but one question without compression.

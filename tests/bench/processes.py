@@ -13,6 +13,7 @@ STOP_SECONDS = 30
 DO_NOTHING_PORT = 8460
 STRICTMX_PORT = 8461
 PEER_PORT = 8463
+SIGNED_DNS = "127.0.0.2"
 
 
 class BenchError(Exception):
@@ -94,6 +95,7 @@ class Programs:
         self._build = build
         self._folder = folder
         self.ca_file = os.path.join(folder, "bench-ca.pem")
+        self.anchor_file = os.path.join(folder, "anchor.key")
 
     def path(self, name):
         for folder in (self._build, os.path.join(self._build, "tests", "bench")):
@@ -116,6 +118,14 @@ class Programs:
         server.await_word("ready")
         return server
 
+    def signed_dns(self, prepared):
+        """The same zone, signed; the signatures of these domains are made beforehand."""
+        command = [self.needed("bench_dns"), "--listen", f"{SIGNED_DNS}:53",
+                   "--anchor", self.anchor_file, "--prepare", str(prepared)]
+        server = Server("bench_dns signed", command, self.file("signed_dns.log"))
+        server.await_word("ready")
+        return server
+
     def https(self, prepared):
         command = [self.needed("bench_https"), "--listen", "0.0.0.0:443", "--ca", self.ca_file,
                    "--prepare", str(prepared)]
@@ -130,8 +140,8 @@ class Programs:
         server.await_port(DO_NOTHING_PORT)
         return server
 
-    def strictmx(self, store):
-        """Not ready yet: the start-up scenario measures that itself."""
+    def strictmx(self, store, more=None):
+        """Not ready yet: the start-up scenario measures that itself. `more`: settings over these."""
         settings = {
             "listen.socketmap": f'["127.0.0.1:{STRICTMX_PORT}"]',
             "listen.results": f'["unix:{self.file("tlsrpt.sock")}"]',
@@ -145,14 +155,20 @@ class Programs:
             "cache.max_entries": "200000",
             "user": '"root"',
             "log.level": '"warning"',
+            **(more or {}),
         }
         command = [self.needed("strictmxd")]
         for key, value in settings.items():
             command += ["--set", f"{key}={value}"]
         return Server("strictmxd", command, self.file("strictmxd.log"))
 
-    def ready_strictmx(self, store):
-        server = self.strictmx(store)
+    def validating_settings(self):
+        """What strictmxd needs to be told to validate the signed zone."""
+        return {"dns.resolvers": f'["{SIGNED_DNS}"]', "dns.dnssec": '"require"',
+                "dns.trust_anchor_file": f'"{self.anchor_file}"'}
+
+    def ready_strictmx(self, store, more=None):
+        server = self.strictmx(store, more)
         server.await_port(STRICTMX_PORT)
         return server
 

@@ -43,6 +43,7 @@ std::string netstring(const std::string& text) {
 std::vector<Name> make_names(const Options& options) {
   const bool has_policy = options.text("kind") == "policy";
   const auto kind = has_policy ? DomainKind::kWithPolicy : DomainKind::kWithout;
+  const std::string& level = options.text("answer");
   const auto fixed = static_cast<unsigned>(options.number("fixed-answer"));
   std::vector<Name> names(options.number("domains"));
   auto number = static_cast<unsigned>(options.number("first"));
@@ -51,6 +52,7 @@ std::vector<Name> make_names(const Options& options) {
     const ExpectedAnswers right = expected_answers(fixed != 0 ? fixed : number);
     name.answer = netstring(has_policy ? right.file_order : "NOTFOUND ");
     name.other_answer = netstring(has_policy ? right.other_order : "NOTFOUND");
+    if (level != "secure") name.answer = name.other_answer = netstring("OK " + level);
     ++number;
   }
   return names;
@@ -251,6 +253,7 @@ constexpr OptionSpec kOptions[] = {
     {"questions", "0", "how many to ask"},
     {"seconds", "0", "how long to ask; beats --questions"},
     {"fixed-answer", "0", "if not 0: the right answer to everything is that for this domain"},
+    {"answer", "secure", "the right level; of a DANE level nothing else is looked at"},
     {"pid", "", "server whose CPU time is measured"}};
 
 }  // namespace

@@ -21,7 +21,7 @@ import results_scenario
 import scenarios
 from processes import BenchError, Programs
 from results import Results, print_target
-from scenarios import BARE, DO_NOTHING, STRICTMX
+from scenarios import BARE, DANE_TLSA, DANE_UNSIGNED, DO_NOTHING, STRICTMX
 
 WARM_COLUMNS = [("questions/s", "questions_per_second", "{:,.0f}"),
                 ("CPU us/question", "cpu_us_per_question", "{:.2f}"),
@@ -39,8 +39,8 @@ STORE_COLUMNS = [("rows", "rows", "{:,.0f}"), ("texts", "texts", "{:,.0f}"),
 START_COLUMNS = [("first answer s", "seconds", "{:.3f}"), ("RSS KiB", "rss_kib", "{:,.0f}")]
 
 RUNS = {"warm": scenarios.warm_cache, "first": scenarios.first_time,
-        "none": scenarios.no_policy, "large": scenarios.large_store,
-        "results": results_scenario.measure}
+        "dane": scenarios.first_time_dane, "none": scenarios.no_policy,
+        "large": scenarios.large_store, "results": results_scenario.measure}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,8 @@ def memory_columns(scale):
 def print_tables(results, scale):
     for in_flight in (1, 8):
         results.print_table(f"warm cache, 32 x {in_flight}", WARM_COLUMNS, DO_NOTHING)
-    results.print_table("first time", FIRST_COLUMNS, BARE)
+    for scenario in ("first time", "first time with DANE"):
+        results.print_table(scenario, FIRST_COLUMNS, BARE)
     for askers in (1, 32):
         results.print_table(f"no policy, {askers} askers", WARM_COLUMNS)
     results.print_table("memory", memory_columns(scale))
@@ -144,6 +145,11 @@ def judge_targets(results, scale):
                      0.85, True),
         print_target("first-time CPU per domain, of the bare client's",
                      ratio("first time", BARE, "cpu_us"), 1.2, False),
+        print_target("first-time rate with DANE, nothing signed, of the bare client's",
+                     results.ratio("first time with DANE", DANE_UNSIGNED, BARE, "rate"), 0.72,
+                     True),
+        print_target("first-time rate with DANE, all signed, with TLSA, of the bare client's",
+                     results.ratio("first time with DANE", DANE_TLSA, BARE, "rate"), 0.72, True),
         print_target(f"bytes per domain above the empty daemon, {scale.domains} domains",
                      bytes_per_domain(results, "small_kib", scale.domains), 1024, False),
         print_target(f"bytes per domain above the empty daemon, {scale.memory_domains} domains",

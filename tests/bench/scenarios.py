@@ -14,6 +14,8 @@ STRICTMX = "strictmxd"
 PEER = "mta-sts-resolver"
 DO_NOTHING = "do-nothing server"
 BARE = "bare client"
+DANE_UNSIGNED = "strictmxd, unsigned"
+DANE_TLSA = "strictmxd, TLSA"
 
 # The daemon may still write to its store after the last answer; that work counts too.
 SETTLE_SECONDS = 1.0
@@ -29,9 +31,9 @@ def _new_store(programs, name):
     return store
 
 
-def _ask_each_once(programs, port, domains, may_be_wrong=False):
+def _ask_each_once(programs, port, domains, may_be_wrong=False, **options):
     return programs.load(port, may_be_wrong, order="sequence", questions=domains, domains=domains,
-                         connections=FIRST_TIME_CONNECTIONS)
+                         connections=FIRST_TIME_CONNECTIONS, **options)
 
 
 def _warm_peer(programs, domains):
@@ -80,24 +82,50 @@ def _warm_rounds(programs, results, scale, servers):
 def first_time(programs, results, scale):
     """Domains never asked before: bare client, strictmxd with an empty store, peer."""
     for _ in range(scale.rounds):
-        figures = programs.bare_client(domains=scale.domains, concurrent=FIRST_TIME_CONNECTIONS)
-        results.add("first time", BARE, {"rate": figures["domains_per_second"],
-                                         "cpu_us": figures["cpu_us_per_domain"]})
+        _bare_round(programs, results, "first time", scale.domains)
         if programs.has_strictmx():
             server = programs.ready_strictmx(_new_store(programs, "first"))
-            _first_time_round(programs, results, STRICTMX, server, STRICTMX_PORT, scale.domains)
+            _first_time_round(programs, results, "first time", STRICTMX, server, STRICTMX_PORT,
+                              scale.domains)
         if programs.has_peer():
             server = programs.peer()
-            _first_time_round(programs, results, PEER, server, PEER_PORT, scale.peer_domains)
+            _first_time_round(programs, results, "first time", PEER, server, PEER_PORT,
+                              scale.peer_domains)
 
 
-def _first_time_round(programs, results, subject, server, port, domains):
+def first_time_dane(programs, results, scale):
+    """The map QUERY: MTA-STS, and MX hosts, their addresses and TLSA. Validated where signed."""
+    if not programs.has_strictmx():
+        return
+    scenario = "first time with DANE"
+    dns = programs.signed_dns(scale.domains)
+    try:
+        for _ in range(scale.rounds):
+            _bare_round(programs, results, scenario, scale.domains)
+            server = programs.ready_strictmx(_new_store(programs, "dane"))
+            _first_time_round(programs, results, scenario, DANE_UNSIGNED, server, STRICTMX_PORT,
+                              scale.domains, map="QUERY")
+            server = programs.ready_strictmx(_new_store(programs, "dane"),
+                                             programs.validating_settings())
+            _first_time_round(programs, results, scenario, DANE_TLSA, server, STRICTMX_PORT,
+                              scale.domains, map="QUERY", answer="dane-only")
+    finally:
+        dns.stop()
+
+
+def _bare_round(programs, results, scenario, domains):
+    figures = programs.bare_client(domains=domains, concurrent=FIRST_TIME_CONNECTIONS)
+    results.add(scenario, BARE, {"rate": figures["domains_per_second"],
+                                 "cpu_us": figures["cpu_us_per_domain"]})
+
+
+def _first_time_round(programs, results, scenario, subject, server, port, domains, **options):
     try:
         before = server.cpu_seconds()
-        figures = _ask_each_once(programs, port, domains, may_be_wrong=subject == PEER)
+        figures = _ask_each_once(programs, port, domains, may_be_wrong=subject == PEER, **options)
         time.sleep(SETTLE_SECONDS)
         cpu = (server.cpu_seconds() - before) * 1e6 / domains
-        results.add("first time", subject, {
+        results.add(scenario, subject, {
             "rate": figures["questions_per_second"], "cpu_us": cpu, "p50_us": figures["p50_us"],
             "p99_us": figures["p99_us"], "wrong": figures["wrong"],
             "rss_kib": server.rss_kib()})

@@ -417,7 +417,9 @@ def site(version="3.7.11", chroot="y", maps=("btree", "hash", "socketmap"), **pa
             "service": f"smtp       unix  -       -       {chroot}       -       -       smtp"}
 
 
-class SetupPostfix(Folder):
+class PostfixSite(Folder):
+    """strictmx setup postfix on a made-up site."""
+
     def setUp(self):
         super().setUp()
         for name in ("postconf", "postfix"):
@@ -452,6 +454,8 @@ class SetupPostfix(Folder):
                        env=self.environment, timeout=TIMEOUT_SECONDS)
         return [json.loads(line) for line in (self.folder / "log").read_text().splitlines()]
 
+
+class SetupPostfix(PostfixSite):
     def test_map_by_version_and_maps_that_are_there(self):
         rows = [
             ("3.4", "3.4.0", "", OURS),
@@ -493,7 +497,7 @@ class SetupPostfix(Folder):
             ("no version", site("mail"), "no version"),
             ("no socketmap", site(maps=("hash", "btree")), "socketmap"),
             ("dane", site("3.10.5", smtp_tls_security_level="dane"), "DANE"),
-            ("dane-only", site("3.10.5", smtp_tls_security_level="dane-only"), "DANE"),
+            ("dane-only", site("3.10.5", smtp_tls_security_level="dane-only"), "dane-only"),
             ("fingerprint", site(smtp_tls_security_level="fingerprint"), "fingerprint"),
         ]
         for name, made_up, why in rows:
@@ -654,6 +658,265 @@ class OverrideTables(unittest.TestCase):
                 self.assertEqual(done.returncode, CONFIG)
                 self.assertIn(f"{name}:{line}: ", done.stderr)
                 self.assertIn(word, done.stderr)
+
+
+class NameServer:
+    """A resolver at port 53 of a loopback address: every answer has these flags, or there is none."""
+
+    def __init__(self, address, flags):
+        self.address = address
+        self.questions = 0
+        self.flags = flags
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self.socket.bind((address, 53))
+        except OSError:
+            self.socket.close()
+            raise
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                question, asker = self.socket.recvfrom(4096)
+            except OSError:
+                return
+            if not question:
+                return
+            self.questions += 1
+            if self.flags is not None:
+                reply = question[:2] + struct.pack("!H", self.flags) + question[4:]
+                self.socket.sendto(reply, asker)
+
+    def close(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", (self.address, 53))
+        self.thread.join()
+        self.socket.close()
+
+
+VALIDATES, STRIPPED, FAILS, NO_REPLY = 0x81A0, 0x8180, 0x8182, None
+FORGED_QUESTION = 0x01A0  # AD, but no answer
+DNSSEC = {"smtp_dns_support_level": "dnssec"}
+
+
+class SetupPostfixDane(PostfixSite):
+    """RFC 7672 needs DNSSEC of Postfix's resolver; RFC 8461 2: no STS answer may hide DANE."""
+
+    def setUp(self):
+        super().setUp()
+        self.queue = self.folder / "queue"
+        (self.queue / "etc").mkdir(parents=True)
+        self.config = self.folder / "strictmx.toml"
+
+    def name_server(self, address, flags):
+        try:
+            server = NameServer(address, flags)
+        except PermissionError:
+            self.skipTest("port 53 is closed to ordinary users")
+        self.addCleanup(server.close)
+        return server
+
+    def resolv_conf(self, text):
+        (self.queue / "etc/resolv.conf").write_text(text)
+
+    def site(self, version="3.10.5", **parameters):
+        return site(version, queue_directory=str(self.queue), **parameters)
+
+    def configured(self, dane):
+        """The options that name our configuration with this postfix.dane."""
+        self.config.write_text("" if dane is None else f"[postfix]\ndane = {dane}\n")
+        self.config.chmod(0o644)
+        return ["--config", self.config]
+
+    def test_level_and_setting(self):
+        ready, bare = True, False
+        # level, postfix.dane, has DNSSEC; possible, DNSSEC set by the script, words of the output
+        rows = [
+            ("may", "false", bare, True, False, "is not ready for them"),
+            ("may", "false", ready, True, False, "It is an option"),
+            ("may", None, ready, True, False, "It is an option"),
+            ("may", "true", bare, True, True, "IT DEFERS ALL MAIL"),
+            ("may", "true", ready, True, False, "DANE answers are on"),
+            ("none", "false", ready, True, False, "It is an option"),
+            ("none", "true", bare, True, True, "IT DEFERS ALL MAIL"),
+            ("", "true", ready, True, False, "DANE answers are on"),
+            ("dane", "false", bare, False, False, "this Postfix does no DANE now"),
+            ("dane", "false", ready, False, False, "First set `dane = true` below `[postfix]`"),
+            ("dane", None, ready, False, False, "First set `dane = true` below `[postfix]`"),
+            ("dane", "true", bare, True, True, "IT DEFERS ALL MAIL"),
+            ("dane", "true", ready, True, False, "DANE answers are on"),
+        ]
+        rows += [("dane-only", dane, dnssec, False, False, "both are weaker")
+                 for dane in ("false", "true") for dnssec in (bare, ready)]
+        rows += [("fingerprint", dane, dnssec, False, False, "pinned fingerprints")
+                 for dane in ("false", "true") for dnssec in (bare, ready)]
+        for level in ("encrypt", "verify", "secure"):
+            rows += [(level, "false", dnssec, True, False, "postfix.dane stays false")
+                     for dnssec in (bare, ready)]
+            rows += [(level, "true", dnssec, False, False, "Set `dane = false` there")
+                     for dnssec in (bare, ready)]
+        self.name_server("127.84.61.1", VALIDATES)
+        self.resolv_conf("nameserver 127.84.61.1\n")
+        for level, dane, dnssec, possible, sets_dnssec, words in rows:
+            with self.subTest(level=level, dane=dane, dnssec=dnssec):
+                made_up = self.site(smtp_tls_security_level=level, **(DNSSEC if dnssec else {}))
+                arguments = self.configured(dane)
+                advice = self.advice(made_up, *arguments)
+                self.assertEqual(advice["possible"], possible)
+                names = [one["name"] for one in advice["settings"]]
+                self.assertEqual("smtp_dns_support_level" in names, sets_dnssec)
+                self.assertEqual(MAPS in names, possible)
+                said = advice["dane"]
+                self.assertEqual(said["on"], dane == "true")
+                self.assertEqual(said["level"], level if level not in ("", "none") else "may")
+                self.assertEqual(said["level_allows"], level in ("", "none", "may", "dane"))
+                self.assertEqual(said["ready"], dnssec and said["level_allows"])
+                self.assertEqual(said["missing"],
+                                 [] if dnssec else ["smtp_dns_support_level = dnssec"])
+                self.assertEqual(said["config_file"], str(self.config))
+                self.assertEqual(said["config_lines"], ["[postfix]", "dane = true"])
+                done = self.setup_postfix(made_up, *arguments)
+                text = " ".join(done.stdout.replace("#", " ").split())
+                self.assertIn(words, text)
+                told = [arguments for _, arguments in self.run_script(done.stdout)]
+                self.assertEqual(["-e", "smtp_dns_support_level = dnssec"] in told, sets_dnssec)
+                self.assertEqual(told[-1:], [["reload"]] if possible else [])
+
+    def test_obsolete_settings_are_levels(self):
+        """smtp_enforce_tls stands for encrypt, where smtp_tls_security_level is not set."""
+        for use, enforce, level in (("yes", "no", "may"), ("no", "yes", "encrypt"),
+                                    ("no", "no", "may")):
+            advice = self.advice(self.site(smtp_tls_security_level="", smtp_use_tls=use,
+                                           smtp_enforce_tls=enforce), *self.configured("true"))
+            self.assertEqual(advice["dane"]["level"], level)
+            self.assertEqual(advice["possible"], level == "may")
+
+    def test_map_that_must_not_be_there(self):
+        for level, dane in (("dane", "false"), ("dane-only", "true"), ("encrypt", "true")):
+            for present, is_set in ((OURS_TLSRPT, True), ("hash:/a", False), (OURS + "x", True),
+                                    (f"hash:/a, proxy:{OURS}", True)):
+                with self.subTest(level=level, present=present):
+                    made_up = self.site(smtp_tls_security_level=level, smtp_tls_policy_maps=present)
+                    blocked = self.advice(made_up, *self.configured(dane))["blocked"]
+                    self.assertEqual("THE MAP IS SET" in blocked, is_set)
+                    self.assertEqual("Do not add the map" in blocked, not is_set)
+
+    def test_file_of_ours_is_named(self):
+        said = self.advice(self.site(smtp_tls_security_level="dane"))
+        self.assertEqual(said["dane"]["config_file"], "/etc/strictmx/strictmx.toml")
+        self.assertIn("/etc/strictmx/strictmx.toml", said["blocked"])
+        said = self.advice(self.site(smtp_tls_security_level="dane"), *self.configured("false"))
+        self.assertIn(str(self.config), said["blocked"])
+
+    def test_what_postfix_needs(self):
+        lookup, errors, options = ("smtp_host_lookup", "ignore_mx_lookup_error",
+                                   "smtp_dns_resolver_options")
+        rows = [
+            (DNSSEC, {}),
+            ({"smtp_dns_support_level": ""}, {"smtp_dns_support_level": "dnssec"}),
+            ({"smtp_dns_support_level": "enabled"}, {"smtp_dns_support_level": "dnssec"}),
+            ({"smtp_dns_support_level": "disabled"}, {"smtp_dns_support_level": "dnssec"}),
+            ({**DNSSEC, lookup: "dns"}, {}),
+            ({**DNSSEC, lookup: "native, dns"}, {}),
+            ({**DNSSEC, lookup: "native"}, {lookup: "dns"}),
+            ({**DNSSEC, errors: "no"}, {}),
+            ({**DNSSEC, errors: "yes"}, {errors: "no"}),
+            ({**DNSSEC, options: ""}, {}),
+            ({**DNSSEC, options: "res_defnames"}, {options: ""}),
+            ({**DNSSEC, options: "res_dnsrch, res_other"}, {options: "res_other"}),
+            ({**DNSSEC, options: "res_other"}, {}),
+            ({lookup: "native", errors: "yes"},
+             {"smtp_dns_support_level": "dnssec", lookup: "dns", errors: "no"}),
+        ]
+        self.name_server("127.84.61.1", VALIDATES)
+        self.resolv_conf("nameserver 127.84.61.1\n")
+        for parameters, want in rows:
+            with self.subTest(parameters):
+                made_up = self.site(smtp_tls_policy_maps=OURS_TLSRPT, **parameters)
+                self.assertEqual(self.settings(made_up, *self.configured("true")), want)
+                off = self.advice(made_up, *self.configured("false"))
+                self.assertEqual(off["settings"], [])
+                self.assertEqual({one["name"]: one["value"] for one in off["dane"]["settings"]},
+                                 want)
+                self.assertEqual(off["dane"]["ready"], not want)
+
+    def test_resolver(self):
+        good = self.name_server("127.84.61.1", VALIDATES)
+        self.name_server("127.84.61.2", STRIPPED)
+        self.name_server("127.84.61.3", FAILS)
+        self.name_server("127.84.61.4", FORGED_QUESTION)
+        silent = self.name_server("127.84.61.5", NO_REPLY)
+        rows = [
+            ("nameserver 127.84.61.1\n", "yes", ["127.84.61.1"]),
+            ("# nameserver 192.0.2.1\n;nameserver 192.0.2.1\n nameserver\t127.84.61.1 \n", "yes",
+             ["127.84.61.1"]),
+            ("nameserver 127.84.61.2\n", "no", ["127.84.61.2"]),
+            ("nameserver 127.84.61.1\nnameserver 127.84.61.2\n", "no",
+             ["127.84.61.1", "127.84.61.2"]),
+            ("nameserver 127.84.61.3\n", "no-answer", ["127.84.61.3"]),
+            ("nameserver 127.84.61.4\n", "no-answer", ["127.84.61.4"]),
+            ("nameserver 127.84.61.5\n", "no-answer", ["127.84.61.5"]),
+            ("nameserver 127.84.61.6\n", "no-answer", ["127.84.61.6"]),
+            ("nameserver 192.0.2.1\n", "not-local", ["192.0.2.1"]),
+            ("nameserver 127.84.61.1\nnameserver 2001:db8::1\n", "not-local",
+             ["127.84.61.1", "2001:db8::1"]),
+            ("nameserver fe80::1%eth0\n", "not-local", ["fe80::1"]),
+            # The C library takes three, and passes over what is no address.
+            ("nameserver 127.84.61.1\n" * 3 + "nameserver 192.0.2.1\n", "yes", ["127.84.61.1"] * 3),
+            ("nameserver x\nnameserver 127.84.61.1\n", "yes", ["127.84.61.1"]),
+            ("nameserver 127.84.61.1.example\nnameserver 127.84.61.1\n", "yes", ["127.84.61.1"]),
+        ]
+        for text, validates, servers in rows:
+            with self.subTest(text):
+                self.resolv_conf(text)
+                said = self.advice(self.site(**DNSSEC), *self.configured("true"))
+                resolver = said["dane"]["resolver"]
+                self.assertEqual(resolver["validates"], validates)
+                self.assertEqual(resolver["name_servers"], servers)
+                self.assertEqual(resolver["file"], str(self.queue / "etc/resolv.conf"))
+                self.assertEqual(said["dane"]["ready"], validates == "yes")
+                self.assertEqual(any("IT DEFERS ALL MAIL" in one for one in said["warnings"]),
+                                 validates != "yes")
+        self.assertGreater(good.questions, 0)
+        self.assertGreater(silent.questions, 0)
+
+    def test_name_servers_elsewhere_are_not_asked(self):
+        server = self.name_server("127.84.61.1", VALIDATES)
+        self.resolv_conf("nameserver 127.84.61.1\nnameserver 192.0.2.1\n")
+        self.advice(self.site(**DNSSEC), *self.configured("true"))
+        self.assertEqual(server.questions, 0)
+
+    def test_resolv_conf_of_the_smtp_client(self):
+        for chroot, want in (("y", str(self.queue / "etc/resolv.conf")), ("n", "/etc/resolv.conf")):
+            made_up = site(chroot=chroot, queue_directory=str(self.queue))
+            said = self.advice(made_up)["dane"]["resolver"]
+            self.assertEqual(said["file"], want)
+        # Without the file the C library asks this host.
+        said = self.advice(self.site())["dane"]["resolver"]
+        self.assertEqual(said["name_servers"], ["127.0.0.1"])
+
+    def test_trust_ad(self):
+        """Postfix 3.6 and later ask the C library for the AD bit by themselves."""
+        self.name_server("127.84.61.1", VALIDATES)
+        for version, options, is_warned in (("3.5.25", "", True), ("3.7.11", "", False),
+                                            ("3.5.25", "options ndots:1 trust-ad\n", False),
+                                            ("3.5.25", "options ndots:1\n", True)):
+            with self.subTest(version=version, options=options):
+                self.resolv_conf("nameserver 127.84.61.1\n" + options)
+                said = self.advice(self.site(version, **DNSSEC), *self.configured("true"))
+                self.assertEqual(any("trust-ad" in one for one in said["warnings"]), is_warned)
+                off = self.advice(self.site(version, **DNSSEC), *self.configured("false"))
+                self.assertFalse(any("trust-ad" in one for one in off["warnings"]))
+
+    def test_hostile_resolv_conf(self):
+        for text in (b"\0" * 1000, b"nameserver \x1b[2J\n", b"nameserver" + b" 1" * 100000,
+                     b"\xff\xfe\n" * 100000):
+            (self.queue / "etc/resolv.conf").write_bytes(text)
+            done = self.setup_postfix(self.site())
+            self.assertEqual(done.returncode, OK, done.stderr)
+            self.assertNotRegex(done.stdout, r"[\x00-\x09\x0b-\x1f\x7f]")
 
 
 class Pages(unittest.TestCase):
