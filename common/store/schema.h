@@ -12,6 +12,8 @@
 //     refresh_at    UTC seconds of the next refresh, or of the next try after a failed one
 //     last_used     UTC day number (seconds / 86400) of the last question
 //     days_used     on how many days it was asked for (a policy used twice outlives a flood)
+// Version 2
+//   policies_by_expiry, policies_used_once: what makes room first when there are too many
 #pragma once
 
 #include <array>
@@ -30,6 +32,9 @@ inline constexpr std::array kMigrations = {
     "  days_used INTEGER NOT NULL"
     ") WITHOUT ROWID;"
     "CREATE INDEX policies_by_refresh ON policies (refresh_at);",
+
+    "CREATE INDEX policies_by_expiry ON policies (expires);"
+    "CREATE INDEX policies_used_once ON policies (last_used) WHERE days_used < 2;",
 };
 
 }  // namespace strictmx::store

@@ -23,6 +23,7 @@ struct Settings {
   mta_sts::RefreshSettings refresh;
   service::QuestionSettings questions;
   std::size_t max_entries = 0;
+  std::size_t max_stored = 0;
   std::size_t max_connections = 0;
   std::vector<uid_t> control_users;
 };

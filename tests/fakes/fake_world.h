@@ -11,6 +11,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/netstring.h"
+#include "common/base/step_clock.h"
 #include "common/mta_sts/policy_cache.h"
 #include "common/mta_sts/policy_fetch.h"
 #include "common/mta_sts/policy_resolver.h"
@@ -31,6 +32,10 @@ struct FakeWorld {
     questions.add_format("json", json, {"json"});
     questions.add_format("route", route, {"route"});
     questions.reserve_names({"sts", "record"});
+    steps.set_on_step([this](const base::ClockStep& step) {
+      cache.on_clock_step(step);
+      questions.forget_all();
+    });
     policies.set_on_change([this](const std::string& domain) { questions.forget(domain); });
   }
 
@@ -43,7 +48,7 @@ struct FakeWorld {
   // The reply without its frame; none while the question waits.
   std::optional<std::string> ask(std::string_view request) {
     auto reply = std::make_shared<std::optional<std::string>>();
-    const std::string* ready = questions.find_ready(request, clock.now());
+    const std::string* ready = questions.find_ready(request, steps.now());
     if (ready != nullptr) return unframed(*ready);
     questions.ask(request,
                   [reply](std::string_view framed) { *reply = std::string(unframed(framed)); });
@@ -61,19 +66,20 @@ struct FakeWorld {
 
   Pending pending;
   FakeClock clock;
+  base::StepClock steps{clock};  // what the daemon's parts ask
   FakeResolver resolver{pending};
   FakeHttpClient client{pending};
   FakeDatabase database{pending};
   std::unique_ptr<base::EventLoop> loop = std::move(base::EventLoop::create()).value();
   mta_sts::PolicyFetcher fetcher{resolver, client};
-  mta_sts::PolicyCache cache{database, clock, 1000};
-  mta_sts::PolicyResolver policies{cache, resolver, fetcher, clock, {}};
+  mta_sts::PolicyCache cache{database, steps, 1000};
+  mta_sts::PolicyResolver policies{cache, resolver, fetcher, steps, {}};
   verdict::VerdictResolver verdicts{policies};
   postfix::PostfixFormat postfix{postfix::Attributes::kPlain};
   postfix::PostfixFormat postfix_tlsrpt{postfix::Attributes::kTlsrpt};
   service::JsonFormat json;
   service::RouteFormat route;
-  service::Questions questions{*loop, clock, verdicts, resolver, {}};
+  service::Questions questions{*loop, steps, verdicts, resolver, {}};
 };
 
 }  // namespace strictmx::fakes

@@ -191,6 +191,26 @@ TEST(Questions, ReadyReplyEndsWithThePolicy) {
   EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
 }
 
+TEST(Questions, SteppedClockNeitherEndsNorProlongsAnAnswer) {
+  for (const std::chrono::seconds step : {std::chrono::hours(24), -std::chrono::hours(24)}) {
+    SCOPED_TRACE(step.count());
+    FakeWorld world;
+    world.publish("example.com",
+                  "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 100\n");
+    ASSERT_TRUE(world.ask("postfix example.com")->starts_with("OK"));
+    world.client.fail_policy("example.com", http::HttpError::kConnect);
+    // Asked in both ways: by the bytes that are ready, and by others that mean the same.
+    for (const char* request : {"postfix EXAMPLE.com", "postfix example.com"}) {
+      world.clock.step(step);
+      EXPECT_TRUE(world.ask(request)->starts_with("OK")) << request;
+    }
+    world.clock.step(step);
+    world.clock.advance(seconds(100));
+    EXPECT_EQ(world.ask("postfix EXAMPLE.com"), "NOTFOUND ");
+    EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+  }
+}
+
 TEST(Questions, SkippedDomainsAreNeverLookedUp) {
   FakeWorld world;
   world.questions.set_settings({.skip_domains = {"corp.example"}});
