@@ -1,6 +1,8 @@
 // clock_step.cc - see clock_step.h.
 #include "common/mta_sts/clock_step.h"
 
+#include "common/store/schema.h"
+
 namespace strictmx::mta_sts {
 namespace {
 
@@ -40,8 +42,12 @@ base::Outcome<store::StoreError> move_stored_times(store::Transaction& transacti
   const auto seconds_of = [](WallTime time) -> std::int64_t {
     return time.time_since_epoch().count();
   };
+  for (const store::Index& index : store::kPolicyIndexes) {
+    auto dropped = transaction.run(index.drop, {});
+    if (!dropped.ok()) return dropped;
+  }
   // The right-hand sides see the old values.
-  return transaction.run(
+  auto moved = transaction.run(
       "UPDATE policies SET "
       "fetched = CASE WHEN fetched <= ?1 THEN fetched + ?2 ELSE fetched END, "
       "expires = CASE WHEN fetched <= ?1 THEN expires + ?2 ELSE expires END, "
@@ -52,6 +58,12 @@ base::Outcome<store::StoreError> move_stored_times(store::Transaction& transacti
       {seconds_of(latest_told(step)), std::int64_t{step.delta().count()}, seconds_of(step.before),
        seconds_of(step.now), std::int64_t{utc_day(latest_told(step))},
        std::int64_t{days_of(step)}});
+  if (!moved.ok()) return moved;
+  for (const store::Index& index : store::kPolicyIndexes) {
+    auto made = transaction.run(index.create, {});
+    if (!made.ok()) return made;
+  }
+  return base::done();
 }
 
 }  // namespace strictmx::mta_sts

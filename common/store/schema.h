@@ -13,12 +13,29 @@
 //     last_used     UTC day number (seconds / 86400) of the last question
 //     days_used     on how many days it was asked for (a policy used twice outlives a flood)
 // Version 2
+//   policies_by_refresh   what is due, of that what ends soonest first
 //   policies_by_expiry, policies_used_once: what makes room first when there are too many
 #pragma once
 
 #include <array>
 
 namespace strictmx::store {
+
+// The indexes of policies as they are now. Whoever rewrites every row drops them before and makes
+// them anew after it: ten times as fast as to keep each in order meanwhile.
+struct Index {
+  const char* drop;
+  const char* create;
+};
+#define STRICTMX_BY_REFRESH "CREATE INDEX policies_by_refresh ON policies (refresh_at, expires);"
+#define STRICTMX_BY_EXPIRY "CREATE INDEX policies_by_expiry ON policies (expires);"
+#define STRICTMX_USED_ONCE \
+  "CREATE INDEX policies_used_once ON policies (last_used) WHERE days_used < 2;"
+inline constexpr std::array kPolicyIndexes = {
+    Index{"DROP INDEX policies_by_refresh", STRICTMX_BY_REFRESH},
+    Index{"DROP INDEX policies_by_expiry", STRICTMX_BY_EXPIRY},
+    Index{"DROP INDEX policies_used_once", STRICTMX_USED_ONCE},
+};
 
 inline constexpr std::array kMigrations = {
     "CREATE TABLE policies ("
@@ -33,8 +50,7 @@ inline constexpr std::array kMigrations = {
     ") WITHOUT ROWID;"
     "CREATE INDEX policies_by_refresh ON policies (refresh_at);",
 
-    "CREATE INDEX policies_by_expiry ON policies (expires);"
-    "CREATE INDEX policies_used_once ON policies (last_used) WHERE days_used < 2;",
+    "DROP INDEX policies_by_refresh;" STRICTMX_BY_REFRESH STRICTMX_BY_EXPIRY STRICTMX_USED_ONCE,
 };
 
 }  // namespace strictmx::store
