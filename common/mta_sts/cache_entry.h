@@ -43,6 +43,10 @@ struct CachedPolicy {
   // §3.2: no longer than max_age, from the fetch or, where that seems to lie ahead (the clock was
   // set back while nobody watched), from now.
   void set_expiry(base::WallTime now) { expires = std::min(fetched, now) + life(); }
+  // For a row that was stored: what ends sooner than that, ends sooner.
+  void cap_expiry(base::WallTime now) {
+    expires = std::min(expires, std::min(fetched, now) + life());
+  }
 };
 
 // Why no new policy could be had. Kept for explain and for the daily report.

@@ -20,8 +20,11 @@ void move_policy(CachedPolicy& policy, const ClockStep& step) {
   if (policy.fetched <= latest_told(step)) {
     policy.refresh_at = policy.is_live(step.before) ? step.now : policy.refresh_at + step.delta();
     policy.fetched += step.delta();
+    policy.expires += step.delta();
+    policy.cap_expiry(step.now);
+  } else {
+    policy.set_expiry(step.now);  // what the wrong clock has cut comes back
   }
-  policy.set_expiry(step.now);
   if (policy.last_used_day <= utc_day(latest_told(step))) policy.last_used_day += days_of(step);
 }
 

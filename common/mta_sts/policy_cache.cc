@@ -96,7 +96,7 @@ void PolicyCache::load(std::function<void(Outcome<StoreError>)> on_done) {
             PolicyRow& row = loaded->rows.back();
             Entry* known = find(row.domain);
             Entry& entry = known != nullptr ? *known : insert(std::move(row.domain));
-            row.policy.set_expiry(now);
+            row.policy.cap_expiry(now);
             if (entry.policy == nullptr) set_policy(entry, std::move(row.policy));
           }
           is_store_larger_ = static_cast<std::size_t>(loaded->total) > count;
@@ -308,7 +308,7 @@ void PolicyCache::load_one(const std::string& domain, std::function<void(bool)> 
         if (clock_steps_ != steps) return load_one(domain, on_done);
         const bool is_found = row->has_value();
         if (is_found) {
-          (*row)->policy.set_expiry(now);
+          (*row)->policy.cap_expiry(now);
           Entry& entry = make(domain);
           if (entry.policy == nullptr) set_policy(entry, std::move((*row)->policy));
         }
@@ -353,7 +353,7 @@ void PolicyCache::list(
         if (!*alive) return;
         if (!result.ok()) return on_done(result.error());
         const WallTime now = clock_.now();
-        for (PolicyRow& row : *rows) row.policy.set_expiry(now);
+        for (PolicyRow& row : *rows) row.policy.cap_expiry(now);
         on_done(std::move(*rows));
       });
 }
