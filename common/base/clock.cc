@@ -13,7 +13,11 @@ WallTime SystemClock::now() const {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-SteadyTime SystemClock::steady() const { return std::chrono::steady_clock::now(); }
+SteadyTime SystemClock::steady() const {
+  timespec time{};
+  clock_gettime(CLOCK_BOOTTIME, &time);
+  return SteadyTime(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
 
 std::string format_utc(WallTime time) {
   const std::time_t seconds = time.time_since_epoch().count();

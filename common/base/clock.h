@@ -2,7 +2,8 @@
 //
 // Use: now() for what is stored or shown, steady() for measuring spans.
 // Ownership: borrowed by everybody; outlives them. Threads: SystemClock from any thread.
-// Units: now() is UTC in whole seconds.
+// Units: now() is UTC in whole seconds. SystemClock::steady() goes on while the machine sleeps, so
+// that waking up is no step of the wall clock; it is not to be mixed with std::chrono's.
 #pragma once
 
 #include <chrono>

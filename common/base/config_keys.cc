@@ -76,6 +76,10 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     {"cache.max_entries", kInteger, "200000",
      "Domains kept in memory; policies of further ones are served from the store.", "", 100,
      10000000},
+    {"cache.max_stored", kInteger, "1000000",
+     "Policies kept in the store. Beyond that expired ones go, then those used on one day only; "
+     "what was used on more days stays.",
+     "", 1000, 100000000},
     {"cache.refresh", kSeconds, "86400",
      "Policies are fetched anew this long after the last fetch, or after half their max_age if "
      "that is sooner.",

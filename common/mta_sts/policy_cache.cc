@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/mta_sts/clock_step.h"
 
 namespace strictmx::mta_sts {
 namespace {
@@ -16,10 +17,6 @@ using store::Pace;
 using store::Row;
 using store::StoreError;
 using store::Transaction;
-
-// Entries looked at to find one to evict; near enough to the least recently used.
-constexpr std::size_t kEvictionSample = 8;
-constexpr std::size_t kEvictionBuckets = 4096;  // empty buckets walked at most, for a bounded time
 
 // One column list for every statement that reads whole rows; read_row() knows its order.
 #define STRICTMX_SELECT_POLICY \
@@ -41,25 +38,26 @@ std::optional<PolicyRow> read_row(const Row& row) {
   out.policy.refresh_at = from_seconds(row.number(5));
   out.policy.last_used_day = static_cast<std::int32_t>(row.number(6));
   out.policy.days_used = static_cast<std::int32_t>(row.number(7));
+  out.policy.max_age =
+      std::chrono::duration_cast<decltype(out.policy.max_age)>(parsed.value().max_age);
   out.policy.mode = parsed.value().mode;
   return out;
 }
 
+Rank rank_of(const Entry& entry) {
+  if (entry.policy == nullptr) return Rank::kAbsent;
+  if (entry.policy->days_used >= kDaysToKeep) return Rank::kKept;
+  return entry.is_asked_again ? Rank::kAgain : Rank::kOnce;
+}
+
 }  // namespace
 
-std::int32_t utc_day(WallTime time) {
-  return static_cast<std::int32_t>(
-      std::chrono::floor<std::chrono::days>(time).time_since_epoch().count());
-}
-
-Policy CachedPolicy::parsed() const {
-  auto policy = parse_policy(body);
-  return policy.ok() ? std::move(policy).value() : Policy{};
-}
-
 PolicyCache::PolicyCache(store::Database& database, const base::Clock& clock,
-                         std::size_t max_entries)
-    : database_(database), clock_(clock), max_entries_(max_entries) {}
+                         std::size_t max_entries, std::size_t max_stored)
+    : database_(database),
+      clock_(clock),
+      max_entries_(max_entries),
+      bound_(database, clock, max_stored) {}
 
 void PolicyCache::load(std::function<void(Outcome<StoreError>)> on_done) {
   struct Loaded {
@@ -70,10 +68,11 @@ void PolicyCache::load(std::function<void(Outcome<StoreError>)> on_done) {
   const auto limit = static_cast<std::int64_t>(max_entries_);
   database_.submit(
       Pace::kNow,
-      [loaded, limit](Transaction& transaction) -> Outcome<StoreError> {
+      [loaded, limit, rows = bound_.rows()](Transaction& transaction) -> Outcome<StoreError> {
         auto counted = transaction.query("SELECT COUNT(*) FROM policies", {},
                                          [&](const Row& row) { loaded->total = row.number(0); });
         if (!counted.ok()) return counted;
+        *rows = loaded->total;
         loaded->rows.reserve(static_cast<std::size_t>(std::min(limit, loaded->total)));
         // Only a full table needs the sort.
         const char* sql = loaded->total <= limit ? STRICTMX_SELECT_POLICY "LIMIT ?1"
@@ -84,16 +83,24 @@ void PolicyCache::load(std::function<void(Outcome<StoreError>)> on_done) {
           if (read.has_value()) loaded->rows.push_back(std::move(*read));
         });
       },
-      [this, alive = is_alive_, loaded,
+      [this, alive = is_alive_, loaded, steps = clock_steps_,
        on_done = std::move(on_done)](const Outcome<StoreError>& result) {
         if (!*alive) return;
+        const WallTime now = clock_.now();
+        if (clock_steps_ != steps) return load(on_done);
         if (result.ok()) {
           entries_.reserve(loaded->rows.size());
-          for (PolicyRow& row : loaded->rows) {
-            Entry& entry = entries_[std::move(row.domain)];
+          const std::size_t count = loaded->rows.size();
+          // The last used first were read first; what is added last is evicted last.
+          for (; !loaded->rows.empty(); loaded->rows.pop_back()) {
+            PolicyRow& row = loaded->rows.back();
+            Entry* known = find(row.domain);
+            Entry& entry = known != nullptr ? *known : insert(std::move(row.domain));
+            row.policy.cap_expiry(now);
             if (entry.policy == nullptr) set_policy(entry, std::move(row.policy));
           }
-          is_store_larger_ = static_cast<std::size_t>(loaded->total) > loaded->rows.size();
+          is_store_larger_ = static_cast<std::size_t>(loaded->total) > count;
+          bound_.check();
         }
         on_done(result);
       });
@@ -107,7 +114,14 @@ Entry* PolicyCache::find(std::string_view domain) {
 Entry& PolicyCache::make(std::string_view domain) {
   if (Entry* found = find(domain)) return *found;
   make_room();
-  return entries_[std::string(domain)];
+  return insert(std::string(domain));
+}
+
+Entry& PolicyCache::insert(std::string domain) {
+  const auto at = entries_.try_emplace(std::move(domain)).first;
+  at->second.name = &at->first;
+  place(at->second);
+  return at->second;
 }
 
 void PolicyCache::set_policy(Entry& entry, CachedPolicy policy) {
@@ -115,58 +129,60 @@ void PolicyCache::set_policy(Entry& entry, CachedPolicy policy) {
   policy.body.shrink_to_fit();
   body_bytes_ += policy.body.size();
   entry.policy = std::make_unique<CachedPolicy>(std::move(policy));
+  place(entry);
 }
 
 void PolicyCache::drop_policy(Entry& entry) {
   if (entry.policy == nullptr) return;
   body_bytes_ -= entry.policy->body.size();
   entry.policy.reset();
+  place(entry);
 }
 
 PolicyCache::Map::iterator PolicyCache::erase(Map::iterator at) {
   drop_policy(at->second);
+  order_.remove(at->second);
   return entries_.erase(at);
+}
+
+void PolicyCache::place(Entry& entry) {
+  if (entry.has_job) return;
+  order_.remove(entry);
+  order_.add(entry, rank_of(entry));
+}
+
+void PolicyCache::note_use(Entry& entry) {
+  entry.is_asked_again = true;
+  place(entry);
+}
+
+void PolicyCache::hold(Entry& entry) {
+  order_.remove(entry);
+  entry.has_job = true;
+}
+
+void PolicyCache::release(Entry& entry) {
+  entry.has_job = false;
+  place(entry);
 }
 
 void PolicyCache::make_room() {
   // More than one may have to go for a large policy; the rest goes with the next entries.
   constexpr int kMostAtOnce = 16;
   for (int i = 0; i < kMostAtOnce; ++i) {
-    const bool is_full =
-        entries_.size() >= max_entries_ || body_bytes_ > max_entries_ * kMeanPolicyBytes;
-    if (!is_full || !evict_one()) return;
+    const bool is_full = entries_.size() >= max_entries_;
+    const bool is_heavy = body_bytes_ > max_entries_ * kMeanPolicyBytes;
+    // Only a policy gives back bytes.
+    if ((!is_full && !is_heavy) || !evict_one(is_full ? Rank::kAbsent : Rank::kOnce)) return;
   }
 }
 
-bool PolicyCache::evict_one() {
-  // Walks on from where the last eviction ended, so that every entry gets its turn.
-  const std::size_t buckets = entries_.bucket_count();
-  const std::string* victim = nullptr;
-  const Entry* victim_entry = nullptr;
-  std::size_t seen = 0;
-  const auto is_better = [](const Entry& a, const Entry& b) {
-    const bool a_has = a.policy != nullptr;
-    const bool b_has = b.policy != nullptr;
-    if (a_has != b_has) return !a_has;
-    const bool a_once = a_has && a.policy->days_used < 2;
-    const bool b_once = b_has && b.policy->days_used < 2;
-    if (a_once != b_once) return a_once;
-    return a.last_asked < b.last_asked;
-  };
-  for (std::size_t step = 0; step < kEvictionBuckets && seen < kEvictionSample; ++step) {
-    eviction_cursor_ = (eviction_cursor_ + 1) % buckets;
-    for (auto at = entries_.begin(eviction_cursor_); at != entries_.end(eviction_cursor_); ++at) {
-      if (at->second.has_job) continue;
-      ++seen;
-      if (victim_entry != nullptr && !is_better(at->second, *victim_entry)) continue;
-      victim = &at->first;
-      victim_entry = &at->second;
-    }
-  }
+bool PolicyCache::evict_one(Rank lowest) {
+  const Entry* victim = order_.oldest(lowest);
   if (victim == nullptr) return false;  // all under way; the number of jobs bounds this
-  if (victim_entry->policy != nullptr) is_store_larger_ = true;
+  if (victim->policy != nullptr) is_store_larger_ = true;
   ++evictions_;
-  erase(entries_.find(*victim));
+  erase(entries_.find(*victim->name));
   return true;
 }
 
@@ -183,15 +199,22 @@ void PolicyCache::save_use(const std::string& domain, const CachedPolicy& policy
 void PolicyCache::save(const std::string& domain, const CachedPolicy& policy) {
   database_.submit(
       Pace::kSoon,
-      [domain, policy](Transaction& transaction) {
-        return transaction.run(
+      [domain, policy, rows = bound_.rows()](Transaction& transaction) -> Outcome<StoreError> {
+        bool is_new = true;
+        auto looked = transaction.query("SELECT 1 FROM policies WHERE domain = ?1", {domain},
+                                        [&](const Row&) { is_new = false; });
+        if (!looked.ok()) return looked;
+        // What a wrong clock has cut from `expires` is not stored.
+        auto written = transaction.run(
             "INSERT INTO policies (domain, id, body, fetched, expires, refresh_at, last_used, "
             "days_used) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (domain) DO UPDATE SET "
             "id = ?2, body = ?3, fetched = ?4, expires = ?5, refresh_at = ?6, last_used = ?7, "
             "days_used = ?8",
-            {domain, policy.id, policy.body, to_seconds(policy.fetched), to_seconds(policy.expires),
-             to_seconds(policy.refresh_at), std::int64_t{policy.last_used_day},
-             std::int64_t{policy.days_used}});
+            {domain, policy.id, policy.body, to_seconds(policy.fetched),
+             to_seconds(policy.fetched + policy.life()), to_seconds(policy.refresh_at),
+             std::int64_t{policy.last_used_day}, std::int64_t{policy.days_used}});
+        if (written.ok() && is_new) ++*rows;
+        return written;
       },
       [this, alive = is_alive_, domain](const Outcome<StoreError>& result) {
         if (*alive) on_saved(domain, result);
@@ -205,15 +228,39 @@ void PolicyCache::on_saved(const std::string& domain, const Outcome<StoreError>&
       is_store_failing_ = false;
       base::log_info("store can be written again, everything is saved");
     }
+    bound_.check();
     return;
   }
-  if (!is_store_failing_) {
-    is_store_failing_ = true;
-    base::log_error(
-        "store can't be written: policies are kept in memory and saved later",
-        {{"error", store_error_name(result.error().code)}, {"reason", result.error().detail}});
-  }
+  note_unwritten(result.error());
   if (unsaved_.size() < kMaxUnsaved) unsaved_.insert(domain);
+}
+
+void PolicyCache::note_unwritten(const base::Failure<StoreError>& why) {
+  if (is_store_failing_) return;
+  is_store_failing_ = true;
+  base::log_error("store can't be written: policies are kept in memory and saved later",
+                  {{"error", store_error_name(why.code)}, {"reason", why.detail}});
+}
+
+void PolicyCache::remember_unsaved() {
+  const WallTime now = clock_.now();
+  for (const auto& [domain, entry] : entries_) {
+    if (entry.policy == nullptr || !entry.policy->is_live(now)) continue;
+    if (unsaved_.size() < kMaxUnsaved) unsaved_.insert(domain);
+  }
+}
+
+void PolicyCache::on_clock_step(const base::ClockStep& step) {
+  ++clock_steps_;
+  for (auto& [domain, entry] : entries_) move_times(entry, step);
+  // Works run in the order of submit(): writes of before are moved, writes of after are not.
+  database_.submit(
+      Pace::kNow, [step](Transaction& transaction) { return move_stored_times(transaction, step); },
+      [this, alive = is_alive_](const Outcome<StoreError>& result) {
+        if (!*alive || result.ok()) return;
+        note_unwritten(result.error());
+        remember_unsaved();
+      });
 }
 
 void PolicyCache::retry_store() {
@@ -236,11 +283,7 @@ void PolicyCache::retry_store() {
 
 void PolicyCache::save_all() {
   is_store_larger_ = false;
-  const WallTime now = clock_.now();
-  for (const auto& [domain, entry] : entries_) {
-    if (entry.policy == nullptr || !entry.policy->is_live(now)) continue;
-    if (unsaved_.size() < kMaxUnsaved) unsaved_.insert(domain);
-  }
+  remember_unsaved();
   is_store_failing_ = !unsaved_.empty();
   retry_store();
 }
@@ -258,11 +301,14 @@ void PolicyCache::load_one(const std::string& domain, std::function<void(bool)> 
         return transaction.query(STRICTMX_SELECT_POLICY "WHERE domain = ?1", {domain},
                                  [&](const Row& found) { *row = read_row(found); });
       },
-      [this, alive = is_alive_, domain, row,
+      [this, alive = is_alive_, domain, row, steps = clock_steps_,
        on_done = std::move(on_done)](const Outcome<StoreError>&) {
         if (!*alive) return;
+        const WallTime now = clock_.now();
+        if (clock_steps_ != steps) return load_one(domain, on_done);
         const bool is_found = row->has_value();
         if (is_found) {
+          (*row)->policy.cap_expiry(now);
           Entry& entry = make(domain);
           if (entry.policy == nullptr) set_policy(entry, std::move((*row)->policy));
         }
@@ -279,7 +325,7 @@ void PolicyCache::due_for_refresh(std::int32_t since_day, std::size_t limit,
       [names, now, since_day, limit](Transaction& transaction) {
         return transaction.query(
             "SELECT domain FROM policies WHERE refresh_at <= ?1 AND last_used >= ?2 "
-            "ORDER BY refresh_at LIMIT ?3",
+            "ORDER BY refresh_at, expires LIMIT ?3",
             {now, std::int64_t{since_day}, static_cast<std::int64_t>(limit)},
             [&](const Row& row) { names->emplace_back(row.text(0)); });
       },
@@ -302,8 +348,12 @@ void PolicyCache::list(
                                    if (read.has_value()) rows->push_back(std::move(*read));
                                  });
       },
-      [rows, on_done = std::move(on_done)](const Outcome<StoreError>& result) {
+      [this, alive = is_alive_, rows,
+       on_done = std::move(on_done)](const Outcome<StoreError>& result) {
+        if (!*alive) return;
         if (!result.ok()) return on_done(result.error());
+        const WallTime now = clock_.now();
+        for (PolicyRow& row : *rows) row.policy.cap_expiry(now);
         on_done(std::move(*rows));
       });
 }
@@ -337,7 +387,10 @@ void PolicyCache::forget_all(std::function<void(Outcome<StoreError>)> on_done) {
   unsaved_.clear();
   database_.submit(
       Pace::kNow,
-      [](Transaction& transaction) { return transaction.run("DELETE FROM policies", {}); },
+      [rows = bound_.rows()](Transaction& transaction) {
+        *rows = 0;
+        return transaction.run("DELETE FROM policies", {});
+      },
       std::move(on_done));
 }
 
@@ -351,6 +404,7 @@ void PolicyCache::sweep(std::int32_t since_day) {
                                   (entry.trouble == nullptr || entry.trouble->retry_at < now);
     at = !entry.has_job && (is_idle_policy || is_stale_absence) ? erase(at) : std::next(at);
   }
+  bound_.note_sweep();
   const std::int64_t now_seconds = to_seconds(now);
   database_.submit(
       Pace::kSoon,

@@ -7,15 +7,14 @@
 // Threads: the loop's thread.
 // Errors: a store that can't be written is logged once, and what it missed is written when it can
 // be again (retry_store()); nothing is lost for answers meanwhile.
-// Limits: at most max_entries domains in memory (then the least used of a few picked at random
-// makes room: what never had a policy first); policies beyond that are read from the store when
-// asked for. Names that wait for the store after a failure: kMaxUnsaved.
+// Limits: at most max_entries domains in memory (eviction_order.h says which one makes room);
+// policies beyond that are read from the store when asked for. At most max_stored policies in the
+// store (store_bound.h). Names that wait for the store after a failure: kMaxUnsaved.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,10 +22,11 @@
 #include <vector>
 
 #include "common/base/clock.h"
-#include "common/base/domain_name.h"
-#include "common/mta_sts/policy.h"
+#include "common/base/step_clock.h"
+#include "common/mta_sts/cache_entry.h"
+#include "common/mta_sts/eviction_order.h"
+#include "common/mta_sts/store_bound.h"
 #include "common/store/database.h"
-#include "common/tlsrpt/result_type.h"
 
 namespace strictmx::mta_sts {
 
@@ -38,52 +38,21 @@ inline constexpr std::size_t kMaxUnsaved = 100000;
 // serves many of 64 KiB pushes out others' as if they were more domains.
 inline constexpr std::size_t kMeanPolicyBytes = 1024;
 
-struct CachedPolicy {
-  std::string id;    // of the TXT record it was fetched under
-  std::string body;  // Policy::lines joined by LF
-  base::WallTime fetched{};
-  base::WallTime expires{};
-  base::WallTime refresh_at{};
-  std::int32_t last_used_day = 0;  // UTC days since 1970
-  std::int32_t days_used = 0;
-  PolicyMode mode = PolicyMode::kNone;
-
-  Policy parsed() const;  // from the body
-  bool is_live(base::WallTime now) const { return now < expires; }
-};
-
-// Why no new policy could be had. Kept for explain and for the daily report.
-struct Trouble {
-  std::optional<tlsrpt::ResultType> type;  // none for a DNS failure, which RFC 8460 has no type for
-  std::string reason;
-  std::string id;              // of the TXT record in force at the failure
-  base::WallTime since{};      // first failure in a row
-  base::WallTime retry_at{};   // no new fetch under the same id before this
-  std::uint32_t failures = 0;  // in a row
-};
-
-struct Entry {
-  std::unique_ptr<CachedPolicy> policy;  // last good one, live or expired
-  std::unique_ptr<Trouble> trouble;
-  base::WallTime checked_until{};  // DNS need not be asked before this
-  base::WallTime last_asked{};
-  bool has_job = false;  // never evicted meanwhile
-};
-
-struct PolicyRow {
-  std::string domain;
-  CachedPolicy policy;
-};
-
 class PolicyCache {
  public:
-  PolicyCache(store::Database& database, const base::Clock& clock, std::size_t max_entries);
+  PolicyCache(store::Database& database, const base::Clock& clock, std::size_t max_entries,
+              std::size_t max_stored = kMaxStoredPolicies);
 
   // Reads stored policies into memory, the most recently used first, as many as there is room for.
   void load(std::function<void(base::Outcome<store::StoreError>)> done);
 
   Entry* find(std::string_view domain);
   Entry& make(std::string_view domain);
+  // A question asked for it: it goes last now.
+  void note_use(Entry& entry);
+  // While a job works on it, it is not evicted.
+  void hold(Entry& entry);
+  void release(Entry& entry);
 
   // A fetched policy: in memory and, soon, in the store.
   void put(const std::string& domain, CachedPolicy policy);
@@ -105,6 +74,9 @@ class PolicyCache {
   void forget(const std::string& domain,
               std::function<void(base::Outcome<store::StoreError>)> done);
   void forget_all(std::function<void(base::Outcome<store::StoreError>)> done);
+  // The wall clock was set: all times, in memory and store, are moved with it (clock_step.h). Only
+  // changes values in place, so that it may come while a caller holds an Entry.
+  void on_clock_step(const base::ClockStep& step);
   // Drops what nobody has asked for: expired policies unused since `since_day`, and entries
   // without a policy that are out of date.
   void sweep(std::int32_t since_day);
@@ -115,10 +87,12 @@ class PolicyCache {
   void save_all();
 
   void set_max_entries(std::size_t max_entries) { max_entries_ = max_entries; }
+  void set_max_stored(std::size_t max_stored) { bound_.set_max(max_stored); }
   std::size_t size() const { return entries_.size(); }
   std::size_t unsaved() const { return unsaved_.size(); }
   bool is_store_failing() const { return is_store_failing_; }
   std::uint64_t evictions() const { return evictions_; }
+  std::uint64_t store_evictions() const { return bound_.evictions(); }
   std::uint64_t store_reads() const { return store_reads_; }
 
  private:
@@ -132,8 +106,12 @@ class PolicyCache {
 
   void save(const std::string& domain, const CachedPolicy& policy);
   void on_saved(const std::string& domain, const base::Outcome<store::StoreError>& result);
+  void note_unwritten(const base::Failure<store::StoreError>& why);
+  void remember_unsaved();
+  Entry& insert(std::string domain);
+  void place(Entry& entry);
   void make_room();
-  bool evict_one();
+  bool evict_one(Rank lowest);
   void set_policy(Entry& entry, CachedPolicy policy);
   void drop_policy(Entry& entry);
   Map::iterator erase(Map::iterator at);
@@ -141,12 +119,14 @@ class PolicyCache {
   store::Database& database_;
   const base::Clock& clock_;
   std::size_t max_entries_;
+  StoreBound bound_;
   Map entries_;
+  EvictionOrder order_;
   std::size_t body_bytes_ = 0;  // of all policies in entries_
   std::unordered_set<std::string> unsaved_;
   bool is_store_failing_ = false;
-  bool is_store_larger_ = true;  // the store may hold policies that memory does not
-  std::size_t eviction_cursor_ = 0;
+  bool is_store_larger_ = true;    // the store may hold policies that memory does not
+  std::uint64_t clock_steps_ = 0;  // what was read from the store before one has the old times
   std::uint64_t evictions_ = 0;
   std::uint64_t store_reads_ = 0;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
@@ -156,7 +136,5 @@ class PolicyCache {
   PolicyCache(const PolicyCache&) = delete;
   PolicyCache& operator=(const PolicyCache&) = delete;
 };
-
-std::int32_t utc_day(base::WallTime time);
 
 }  // namespace strictmx::mta_sts

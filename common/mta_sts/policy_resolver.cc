@@ -62,7 +62,7 @@ std::optional<PolicyAnswer> PolicyResolver::ask(const DomainName& domain, Callba
   const WallTime now = clock_.now();
   Entry* entry = cache_.find(name);
   if (entry != nullptr) {
-    note_use(name, *entry);
+    note_use(name, *entry, now);
     const bool has_live_policy = entry->policy != nullptr && entry->policy->is_live(now);
     // A fetch has failed: nobody waits for DNS again before the next try is due.
     const bool is_backing_off = entry->trouble != nullptr && now < entry->trouble->retry_at;
@@ -115,15 +115,15 @@ PolicyAnswer PolicyResolver::answer_of(const Entry& entry, bool is_from_network)
   return answer;
 }
 
-void PolicyResolver::note_use(const std::string& domain, Entry& entry) {
-  const WallTime now = clock_.now();
-  entry.last_asked = now;
-  if (entry.policy == nullptr) return;
+// `now` is the asker's: a second look at the clock may move the times that it compares with.
+void PolicyResolver::note_use(const std::string& domain, Entry& entry, WallTime now) {
   const std::int32_t today = utc_day(now);
-  if (entry.policy->last_used_day == today) return;
-  entry.policy->last_used_day = today;
-  ++entry.policy->days_used;
-  cache_.save_use(domain, *entry.policy);
+  if (entry.policy != nullptr && entry.policy->last_used_day != today) {
+    entry.policy->last_used_day = today;
+    ++entry.policy->days_used;
+    cache_.save_use(domain, *entry.policy);
+  }
+  cache_.note_use(entry);
 }
 
 // One job a domain. A job that nobody waits for counts against kMaxBackgroundJobs.
@@ -131,7 +131,7 @@ PolicyResolver::Job& PolicyResolver::start_job(const DomainName& domain, Purpose
   const std::string& name = domain.text();
   const bool is_in_store = cache_.may_be_in_store(name);
   Entry& entry = cache_.make(name);
-  entry.has_job = true;
+  cache_.hold(entry);
   const bool is_background = purpose != Purpose::kFirst;
   if (is_background) ++background_jobs_;
   auto owned =
@@ -144,15 +144,16 @@ PolicyResolver::Job& PolicyResolver::start_job(const DomainName& domain, Purpose
   }
   cache_.load_one(name, [this, name](bool) {
     Entry& loaded = cache_.make(name);
-    loaded.has_job = true;
+    cache_.hold(loaded);
     const auto found = jobs_.find(name);
     if (found == jobs_.end()) return;
-    if (loaded.policy == nullptr || !loaded.policy->is_live(clock_.now())) {
+    const WallTime now = clock_.now();
+    if (loaded.policy == nullptr || !loaded.policy->is_live(now)) {
       look_up_txt(name);
       return;
     }
     // A live policy answers whoever waits; the check of its id goes on behind it.
-    note_use(name, loaded);
+    note_use(name, loaded, now);
     auto waiters = std::move(found->second->waiters);
     found->second->waiters.clear();
     const bool is_forced_now = found->second->is_forced;
@@ -279,7 +280,8 @@ void PolicyResolver::keep_policy(Job& job, const Policy& policy) {
   next.body = joined(policy.lines);
   next.mode = policy.mode;
   next.fetched = now;
-  next.expires = now + std::max(policy.max_age, kMinPolicyLife);
+  next.max_age = std::chrono::duration_cast<decltype(next.max_age)>(policy.max_age);
+  next.set_expiry(now);
   next.refresh_at = refresh_time(name, now, policy.max_age);
   next.last_used_day = entry.policy != nullptr ? entry.policy->last_used_day : utc_day(now);
   next.days_used = entry.policy != nullptr ? entry.policy->days_used : 1;
@@ -300,7 +302,6 @@ void PolicyResolver::keep_policy(Job& job, const Policy& policy) {
                                     {"mx", std::to_string(policy.mx.size())}});
   entry.trouble.reset();
   entry.checked_until = now + std::max(job.record_ttl, kMinCheckInterval);
-  entry.last_asked = std::max(entry.last_asked, now);
   cache_.put(name, std::move(next));
 }
 
@@ -358,8 +359,7 @@ void PolicyResolver::finish(const std::string& name, bool is_from_network) {
   jobs_.erase(found);
   if (job->is_background) --background_jobs_;
   Entry& entry = cache_.make(name);
-  entry.has_job = false;
-  if (!job->waiters.empty()) entry.last_asked = clock_.now();
+  cache_.release(entry);
   if (on_change_) on_change_(name);
   // Each waiter sees the entry as it is then: a callback may have asked for more.
   for (const Callback& waiter : job->waiters) {

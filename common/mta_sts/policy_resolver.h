@@ -43,8 +43,6 @@ inline constexpr std::chrono::seconds kMaxBackOff{3600};
 // After a DNS failure with nothing known, the same answer holds this long, so that one delivery
 // with many MX hosts meets one wait and not many; shorter than any server's retry.
 inline constexpr std::chrono::seconds kDnsFailureHold{30};
-// §3.2 allows max_age 0: usable for the current delivery, which may take this long.
-inline constexpr std::chrono::seconds kMinPolicyLife{60};
 
 struct RefreshSettings {
   std::chrono::seconds interval{86400};  // cache.refresh
@@ -105,7 +103,7 @@ class PolicyResolver {
   enum class Purpose { kFirst, kCheck, kRefresh };
 
   PolicyAnswer answer_of(const Entry& entry, bool is_from_network) const;
-  void note_use(const std::string& domain, Entry& entry);
+  void note_use(const std::string& domain, Entry& entry, base::WallTime now);
   Job& start_job(const base::DomainName& domain, Purpose purpose);
   void check_behind(const base::DomainName& domain);
   void look_up_txt(const std::string& name);

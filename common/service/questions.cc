@@ -129,6 +129,8 @@ void Questions::ask(std::string_view request, const Reply& reply, Access access)
   std::string canonical;
   if (is_for_domain) canonical = format->canonical_map + " " + key->domain.text();
   if (is_for_domain && canonical != request) {
+    // The clock is asked before the lookup; a reply only copies, so that nothing is forgotten while
+    // `ready` is in use.
     if (const std::string* ready = find_ready(canonical, clock_.now())) {
       reply(*ready);
       return;
@@ -237,7 +239,7 @@ void Questions::forget_all() {
 }
 
 void Questions::sweep() {
-  const WallTime now = clock_.now();
+  const WallTime now = clock_.now();  // before the walk: it may empty what is walked
   std::erase_if(ready_, [this, now](const auto& item) {
     if (item.second.valid_until > now) return false;
     ready_bytes_ -= item.second.framed.size();

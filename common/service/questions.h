@@ -3,7 +3,8 @@
 // Use: add_format() for each dialect at start. Per request: find_ready() first (one hash lookup),
 // else ask().
 // Ownership: borrows the verdict resolver, clock and loop.
-// Threads: the loop's thread. The reply callback may run inside ask().
+// Threads: the loop's thread. The reply callback may run inside ask(). forget_all() may come inside
+// any look at the clock (base/step_clock.h): a Ready or a pointer to one is not held over one.
 // Errors: a reply is always given: OK, NOTFOUND, TEMP with the reason in words, or PERM for a
 // request that can't be understood.
 // The map `record` is no question: its key is a result of a TLS session (tlsrpt/result_datagram.h),

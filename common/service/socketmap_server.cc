@@ -87,6 +87,9 @@ class SocketmapServer::Connection {
   // Answers the complete requests into the batch; says how many bytes they were.
   std::size_t serve(std::string_view input) {
     const base::SteadyTime start = server_.clock_.steady();
+    // A step of the clock empties the ready replies inside now(). One that ask() meets below comes
+    // between two lookups: `ready` is copied before, and what is made anew after it is only, by
+    // the old `now`, taken for ready or made once more.
     const base::WallTime now = server_.clock_.now();
     std::size_t used = 0;
     std::int64_t count = 0;

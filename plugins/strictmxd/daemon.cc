@@ -19,6 +19,7 @@
 #include "common/base/listen_socket.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/step_clock.h"
 #include "common/dane/dane_resolver.h"
 #include "common/mta_sts/policy_cache.h"
 #include "common/mta_sts/policy_fetch.h"
@@ -245,7 +246,8 @@ class Daemon::Core {
     if (!client.ok()) return fail(StartError::kConfig, client.error().detail);
     resolver_ = std::make_unique<CurrentResolver>(std::move(resolver).value());
     client_ = std::make_unique<CurrentClient>(std::move(client).value());
-    cache_ = std::make_unique<mta_sts::PolicyCache>(*database_, clock_, settings.max_entries);
+    cache_ = std::make_unique<mta_sts::PolicyCache>(*database_, clock_, settings.max_entries,
+                                                    settings.max_stored);
     fetcher_ = std::make_unique<mta_sts::PolicyFetcher>(*resolver_, *client_);
     policies_ = std::make_unique<mta_sts::PolicyResolver>(*cache_, *resolver_, *fetcher_, clock_,
                                                           settings.refresh);
@@ -267,7 +269,27 @@ class Daemon::Core {
     results_ = std::make_unique<Results>(*loop_, *database_, clock_, settings.results);
     service::add_report_commands(*control_, results_->store());
     questions_->set_recorder([this](std::string_view text) { return results_->record(text); });
+    dns_settings_ = settings.dns;
+    clock_.set_on_step([this](const base::ClockStep& step) { on_clock_step(step); });
     return base::done();
+  }
+
+  // Runs inside clock_.now(), wherever that was called: values change in place, nothing moves but
+  // the ready replies, which nobody holds over a look at the clock (questions.h).
+  void on_clock_step(const base::ClockStep& step) {
+    cache_->on_clock_step(step);
+    questions_->forget_all();
+    // libunbound's cache has times of its own, and can't be emptied: a new one begins with none.
+    loop_->post([this] {
+      auto resolver = dns::UnboundResolver::create(*loop_, dns_settings_);
+      if (resolver.ok()) {
+        resolver_->drop_retired();
+        resolver_->replace(std::move(resolver).value());
+      } else {
+        base::log_error("DNS goes on with what it has cached",
+                        {{"reason", resolver.error().detail}});
+      }
+    });
   }
 
   void add_commands() {
@@ -378,8 +400,10 @@ class Daemon::Core {
                                   config.value().text("log.target"));
     if (!logging.ok()) return fail(StartError::kConfig, logging.error().detail);
     resolver_->replace(std::move(resolver).value());
+    dns_settings_ = settings.value().dns;
     client_->replace(std::move(client).value());
     cache_->set_max_entries(settings.value().max_entries);
+    cache_->set_max_stored(settings.value().max_stored);
     dane_->set_max_entries(settings.value().max_entries);
     overrides_->set_configured(settings.value().overrides);
     has_dane_answers_ = settings.value().has_dane_answers;
@@ -457,6 +481,8 @@ class Daemon::Core {
 
   void write_policy_metrics(service::MetricsText& out) const {
     const mta_sts::PolicyCounters& counters = policies_->counters();
+    out.counter("clock_steps_total", "Steps of the wall clock by more than an hour", "",
+                clock_.steps());
     out.gauge("cache_domains", "Domains in the policy cache", "", cache_->size());
     out.counter("cache_hits_total", "Policy questions answered from memory", "", counters.hits);
     out.counter("cache_misses_total", "Policy questions that started a resolution", "",
@@ -483,6 +509,7 @@ class Daemon::Core {
                 counters.webpki_invalid);
     constexpr std::string_view kBounds = "Times that a limit was reached";
     out.counter("bound_hits_total", kBounds, "bound=\"cache_entries\"", cache_->evictions());
+    out.counter("bound_hits_total", kBounds, "bound=\"store_policies\"", cache_->store_evictions());
     out.counter("bound_hits_total", kBounds, "bound=\"background_jobs\"",
                 counters.background_refused);
   }
@@ -531,7 +558,8 @@ class Daemon::Core {
   }
 
   const Options options_;
-  const base::SystemClock clock_;
+  const base::SystemClock system_clock_;
+  base::StepClock clock_{system_clock_};
   const postfix::PostfixFormat postfix_{postfix::Attributes::kPlain, postfix::DaneAnswers::kOff};
   const postfix::PostfixFormat postfix_dane_{postfix::Attributes::kPlain,
                                              postfix::DaneAnswers::kOn};
@@ -546,6 +574,7 @@ class Daemon::Core {
   Listeners listeners_;
   std::string admin_address_;
   std::string fixed_settings_;
+  dns::ResolverSettings dns_settings_;
   std::unique_ptr<store::SqliteDatabase> database_;
   std::unique_ptr<CurrentResolver> resolver_;
   std::unique_ptr<CurrentClient> client_;

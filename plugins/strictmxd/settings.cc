@@ -42,6 +42,7 @@ base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
   settings.refresh.interval = config.seconds("cache.refresh");
   settings.refresh.idle_days = std::chrono::days(config.integer("cache.idle_days"));
   settings.max_entries = static_cast<std::size_t>(config.integer("cache.max_entries"));
+  settings.max_stored = static_cast<std::size_t>(config.integer("cache.max_stored"));
   settings.max_connections = static_cast<std::size_t>(config.integer("listen.max_connections"));
   settings.questions.wait = config.seconds("answer.wait");
   settings.questions.max_ready = 2 * settings.max_entries;

@@ -26,6 +26,7 @@ struct Settings {
   service::QuestionSettings questions;
   ResultSettings results;
   std::size_t max_entries = 0;
+  std::size_t max_stored = 0;
   std::size_t max_connections = 0;
   std::vector<uid_t> control_users;
   bool has_dane_answers = false;  // postfix.dane

@@ -16,6 +16,8 @@ class FakeClock : public base::Clock {
     now_ += span;
     steady_ += span;
   }
+  // Somebody sets the wall clock; no time passes.
+  void step(std::chrono::seconds span) { now_ += span; }
 
  private:
   // 2026-01-15T12:00:00Z, far from midnight.

@@ -63,6 +63,10 @@ class FakeDatabase : public store::Database {
         database_.policies.erase(std::get<std::string>(parameters[0]));
       } else if (statement == "DELETE FROM policies") {
         database_.policies.clear();
+      } else if (statement.starts_with("DROP INDEX") || statement.starts_with("CREATE INDEX")) {
+        return base::done();
+      } else if (statement.starts_with("UPDATE policies SET fetched")) {
+        for (auto& [domain, row] : database_.policies) move_times(row, parameters);
       } else if (statement.starts_with("DELETE FROM policies WHERE expires")) {
         std::erase_if(database_.policies, [&](const auto& row) {
           return number(row.second, 4) < number(parameters, 0) &&
@@ -106,6 +110,17 @@ class FakeDatabase : public store::Database {
     }
 
    private:
+    // The statement of mta_sts/clock_step.cc; its test compares both with the rule in memory.
+    static void move_times(Columns& row, const Columns& parameters) {
+      const std::int64_t delta = number(parameters, 1);
+      const bool is_live = number(row, 4) > number(parameters, 2);
+      if (number(row, 3) <= number(parameters, 0)) {
+        row[3] = number(row, 3) + delta;
+        row[4] = number(row, 4) + delta;
+        row[5] = is_live ? number(parameters, 3) : number(row, 5) + delta;
+      }
+      if (number(row, 6) <= number(parameters, 4)) row[6] = number(row, 6) + number(parameters, 5);
+    }
     static std::int64_t number(const Columns& row, std::size_t column) {
       return std::get<std::int64_t>(row[column]);
     }

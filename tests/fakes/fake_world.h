@@ -11,6 +11,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/netstring.h"
+#include "common/base/step_clock.h"
 #include "common/mta_sts/policy_cache.h"
 #include "common/mta_sts/policy_fetch.h"
 #include "common/mta_sts/policy_resolver.h"
@@ -33,6 +34,10 @@ struct FakeWorld {
     questions.add_format("json", json, {"json"});
     questions.add_format("route", route, {"route"});
     questions.reserve_names({"sts", "record"});
+    steps.set_on_step([this](const base::ClockStep& step) {
+      cache.on_clock_step(step);
+      questions.forget_all();
+    });
     policies.set_on_change([this](const std::string& domain) { questions.forget(domain); });
     overrides.set_on_change([this](const std::string& domain) { questions.forget(domain); });
     dane.set_on_change([this](const dane::NextHop& hop) { questions.forget(hop.domain.text()); });
@@ -47,7 +52,7 @@ struct FakeWorld {
   // The reply without its frame; none while the question waits.
   std::optional<std::string> ask(std::string_view request) {
     auto reply = std::make_shared<std::optional<std::string>>();
-    const std::string* ready = questions.find_ready(request, clock.now());
+    const std::string* ready = questions.find_ready(request, steps.now());
     if (ready != nullptr) return unframed(*ready);
     questions.ask(request,
                   [reply](std::string_view framed) { *reply = std::string(unframed(framed)); });
@@ -65,16 +70,17 @@ struct FakeWorld {
 
   Pending pending;
   FakeClock clock;
+  base::StepClock steps{clock};  // what the daemon's parts ask
   FakeResolver resolver{pending};
   FakeHttpClient client{pending};
   FakeDatabase database{pending};
   std::unique_ptr<base::EventLoop> loop = std::move(base::EventLoop::create()).value();
   mta_sts::PolicyFetcher fetcher{resolver, client};
-  mta_sts::PolicyCache cache{database, clock, 1000};
-  mta_sts::PolicyResolver policies{cache, resolver, fetcher, clock, {}};
-  dane::DaneResolver dane{resolver, clock, 1000};
-  verdict::OverrideBook overrides{database, clock};
-  verdict::VerdictResolver verdicts{policies, dane, overrides, clock};
+  mta_sts::PolicyCache cache{database, steps, 1000};
+  mta_sts::PolicyResolver policies{cache, resolver, fetcher, steps, {}};
+  dane::DaneResolver dane{resolver, steps, 1000};
+  verdict::OverrideBook overrides{database, steps};
+  verdict::VerdictResolver verdicts{policies, dane, overrides, steps};
   postfix::PostfixFormat postfix{postfix::Attributes::kPlain, postfix::DaneAnswers::kOff};
   postfix::PostfixFormat postfix_tlsrpt{postfix::Attributes::kTlsrpt, postfix::DaneAnswers::kOff};
   postfix::PostfixFormat postfix_dane{postfix::Attributes::kPlain, postfix::DaneAnswers::kOn};
@@ -82,7 +88,7 @@ struct FakeWorld {
                                              postfix::DaneAnswers::kOn};
   service::JsonFormat json;
   service::RouteFormat route;
-  service::Questions questions{*loop, clock, verdicts, {}};
+  service::Questions questions{*loop, steps, verdicts, {}};
 };
 
 }  // namespace strictmx::fakes

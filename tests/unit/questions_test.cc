@@ -191,6 +191,26 @@ TEST(Questions, ReadyReplyEndsWithThePolicy) {
   EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
 }
 
+TEST(Questions, SteppedClockNeitherEndsNorProlongsAnAnswer) {
+  for (const std::chrono::seconds step : {std::chrono::hours(24), -std::chrono::hours(24)}) {
+    SCOPED_TRACE(step.count());
+    FakeWorld world;
+    world.publish("example.com",
+                  "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 100\n");
+    ASSERT_TRUE(world.ask("postfix example.com")->starts_with("OK"));
+    world.client.fail_policy("example.com", http::HttpError::kConnect);
+    // Asked in both ways: by the bytes that are ready, and by others that mean the same.
+    for (const char* request : {"postfix EXAMPLE.com", "postfix example.com"}) {
+      world.clock.step(step);
+      EXPECT_TRUE(world.ask(request)->starts_with("OK")) << request;
+    }
+    world.clock.step(step);
+    world.clock.advance(seconds(100));
+    EXPECT_EQ(world.ask("postfix EXAMPLE.com"), "NOTFOUND ");
+    EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+  }
+}
+
 TEST(Questions, SkippedDomainsAreNeverLookedUp) {
   FakeWorld world;
   world.questions.set_settings({.skip_domains = {"corp.example"}});
@@ -328,92 +348,92 @@ TEST(Overrides, AreGivenWithoutWaiting) {
   EXPECT_EQ(got, "OK secure match=mx1.example.com servername=hostname");
   world.pending.deliver();
   EXPECT_EQ(world.resolver.asked["_mta-sts.example.com"], 1);  // looked up all the same
-  TEST(Questions, ResultsAreTakenFromThoseWhoMayRecord) {
-    FakeWorld world;
-    std::string taken;
-    world.questions.set_recorder([&taken](std::string_view text) {
-      taken = text;
-      return "OK accepted";
-    });
-    const auto ask = [&world](const char* request, Access access) {
-      std::string reply;
-      world.questions.ask(
-          request, [&reply](std::string_view framed) { reply = framed; }, access);
-      return reply;
-    };
-    EXPECT_EQ(ask("record {\"d\": 1}", Access::kAskAndRecord), "11:OK accepted,");
-    EXPECT_EQ(taken, "{\"d\": 1}");
-    taken.clear();
-    EXPECT_EQ(ask("record {}", Access::kAsk), "44:PERM results are taken on UNIX sockets alone,");
-    EXPECT_EQ(taken, "");
-    EXPECT_NE(ask("record", Access::kAskAndRecord).find("PERM "), std::string::npos);
-    EXPECT_EQ(world.ask("recorder example.com"), "NOTFOUND ");
-  }
+}
 
-  TEST(JsonAnswers, TellTheVerdict) {
-    FakeWorld world;
-    world.publish("example.com", kEnforce);
-    EXPECT_EQ(
-        world.ask("json example.com"),
-        "OK {\"version\":1,\"domain\":\"example.com\",\"policy\":\"sts\",\"mode\":\"enforce\","
-        "\"mx\":[\"mx1.example.com\",\"*.example.net\"],\"id\":\"1\",\"max_age\":604800,"
-        "\"fetched\":\"2026-01-15T12:00:00Z\",\"expires\":\"2026-01-22T12:00:00Z\","
-        "\"source\":\"network\",\"mx-dnssec\":\"insecure\","
-        "\"dane\":{\"example.com\":{\"state\":\"no-address\"}}}");
-    const auto failed = world.ask("json absent.example");
-    EXPECT_EQ(
-        failed,
-        "OK {\"version\":1,\"domain\":\"absent.example\",\"policy\":\"none\",\"mode\":\"none\","
-        "\"source\":\"cache\",\"mx-dnssec\":\"insecure\","
-        "\"dane\":{\"absent.example\":{\"state\":\"no-address\"}}}");
-  }
+TEST(Questions, ResultsAreTakenFromThoseWhoMayRecord) {
+  FakeWorld world;
+  std::string taken;
+  world.questions.set_recorder([&taken](std::string_view text) {
+    taken = text;
+    return "OK accepted";
+  });
+  const auto ask = [&world](const char* request, Access access) {
+    std::string reply;
+    world.questions.ask(
+        request, [&reply](std::string_view framed) { reply = framed; }, access);
+    return reply;
+  };
+  EXPECT_EQ(ask("record {\"d\": 1}", Access::kAskAndRecord), "11:OK accepted,");
+  EXPECT_EQ(taken, "{\"d\": 1}");
+  taken.clear();
+  EXPECT_EQ(ask("record {}", Access::kAsk), "44:PERM results are taken on UNIX sockets alone,");
+  EXPECT_EQ(taken, "");
+  EXPECT_NE(ask("record", Access::kAskAndRecord).find("PERM "), std::string::npos);
+  EXPECT_EQ(world.ask("recorder example.com"), "NOTFOUND ");
+}
 
-  TEST(JsonAnswers, TellTheFailure) {
-    FakeWorld world;
-    world.publish("example.com", kEnforce);
-    world.client.fail_policy("example.com", http::HttpError::kCertificate);
-    const auto reply = world.ask("json example.com");
-    ASSERT_TRUE(reply.has_value());
-    EXPECT_NE(reply->find("\"result-type\":\"sts-webpki-invalid\""), std::string::npos) << *reply;
-  }
+TEST(JsonAnswers, TellTheVerdict) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  EXPECT_EQ(world.ask("json example.com"),
+            "OK {\"version\":1,\"domain\":\"example.com\",\"policy\":\"sts\",\"mode\":\"enforce\","
+            "\"mx\":[\"mx1.example.com\",\"*.example.net\"],\"id\":\"1\",\"max_age\":604800,"
+            "\"fetched\":\"2026-01-15T12:00:00Z\",\"expires\":\"2026-01-22T12:00:00Z\","
+            "\"source\":\"network\",\"mx-dnssec\":\"insecure\","
+            "\"dane\":{\"example.com\":{\"state\":\"no-address\"}}}");
+  const auto failed = world.ask("json absent.example");
+  EXPECT_EQ(failed,
+            "OK {\"version\":1,\"domain\":\"absent.example\",\"policy\":\"none\",\"mode\":\"none\","
+            "\"source\":\"cache\",\"mx-dnssec\":\"insecure\","
+            "\"dane\":{\"absent.example\":{\"state\":\"no-address\"}}}");
+}
 
-  TEST(RouteAnswers, JudgeEachMxHost) {
-    FakeWorld world;
-    world.publish("example.com", kEnforce);
-    dns::DnsAnswer<dns::MxRecord> mx;
-    mx.records = {{10, "mx1.example.com"}, {20, "a.example.net"}, {30, "evil.example.org"}};
-    world.resolver.mx_records.insert_or_assign("example.com", mx);
-    for (const auto& record : mx.records) world.resolver.set_address(record.host);
-    const auto reply = world.ask("route example.com");
-    ASSERT_TRUE(reply.has_value());
-    EXPECT_NE(reply->find("{\"host\":\"mx1.example.com\",\"preference\":10,\"allowed\":true"),
-              std::string::npos);
-    EXPECT_NE(reply->find("{\"host\":\"a.example.net\",\"preference\":20,\"allowed\":true"),
-              std::string::npos);
-    EXPECT_NE(reply->find("{\"host\":\"evil.example.org\",\"preference\":30,\"allowed\":false"),
-              std::string::npos);
-  }
+TEST(JsonAnswers, TellTheFailure) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  world.client.fail_policy("example.com", http::HttpError::kCertificate);
+  const auto reply = world.ask("json example.com");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_NE(reply->find("\"result-type\":\"sts-webpki-invalid\""), std::string::npos) << *reply;
+}
 
-  TEST(RouteAnswers, KnowImplicitNullAndBracketedHosts) {
-    FakeWorld world;
-    EXPECT_NE(world.ask("route a.example")->find("\"implicit_mx\":true"), std::string::npos);
-    dns::DnsAnswer<dns::MxRecord> null_mx;
-    null_mx.records = {{0, ""}};
-    world.resolver.mx_records.insert_or_assign("b.example", null_mx);
-    EXPECT_NE(world.ask("route b.example")->find("\"null_mx\":true"), std::string::npos);
-    const auto bracketed = world.ask("route [relay.example]:587");
-    EXPECT_NE(bracketed->find("\"host\":\"relay.example\""), std::string::npos);
-    // Its addresses were asked for, its MX records were not.
-    EXPECT_EQ(world.resolver.asked["relay.example"], 1);
-    world.resolver.mx_records.insert_or_assign(
-        "c.example", base::fail(dns::DnsError::kServerFailure, "SERVFAIL"));
-    EXPECT_EQ(world.ask("route c.example"), "TEMP DANE of c.example: MX of c.example: SERVFAIL");
-    // A policy in force is applied whatever DNS says (RFC 8461 §5.1).
-    world.publish("c.example", kEnforce);
-    world.clock.advance(seconds(400));
-    EXPECT_NE(world.ask("route c.example")->find("\"mx_error\":\"DNS: MX of c.example: SERVFAIL\""),
-              std::string::npos);
-  }
+TEST(RouteAnswers, JudgeEachMxHost) {
+  FakeWorld world;
+  world.publish("example.com", kEnforce);
+  dns::DnsAnswer<dns::MxRecord> mx;
+  mx.records = {{10, "mx1.example.com"}, {20, "a.example.net"}, {30, "evil.example.org"}};
+  world.resolver.mx_records.insert_or_assign("example.com", mx);
+  for (const auto& record : mx.records) world.resolver.set_address(record.host);
+  const auto reply = world.ask("route example.com");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_NE(reply->find("{\"host\":\"mx1.example.com\",\"preference\":10,\"allowed\":true"),
+            std::string::npos);
+  EXPECT_NE(reply->find("{\"host\":\"a.example.net\",\"preference\":20,\"allowed\":true"),
+            std::string::npos);
+  EXPECT_NE(reply->find("{\"host\":\"evil.example.org\",\"preference\":30,\"allowed\":false"),
+            std::string::npos);
+}
+
+TEST(RouteAnswers, KnowImplicitNullAndBracketedHosts) {
+  FakeWorld world;
+  EXPECT_NE(world.ask("route a.example")->find("\"implicit_mx\":true"), std::string::npos);
+  dns::DnsAnswer<dns::MxRecord> null_mx;
+  null_mx.records = {{0, ""}};
+  world.resolver.mx_records.insert_or_assign("b.example", null_mx);
+  EXPECT_NE(world.ask("route b.example")->find("\"null_mx\":true"), std::string::npos);
+  const auto bracketed = world.ask("route [relay.example]:587");
+  EXPECT_NE(bracketed->find("\"host\":\"relay.example\""), std::string::npos);
+  // Its addresses were asked for, its MX records were not.
+  EXPECT_EQ(world.resolver.asked["relay.example"], 1);
+  world.resolver.mx_records.insert_or_assign("c.example",
+                                             base::fail(dns::DnsError::kServerFailure, "SERVFAIL"));
+  EXPECT_EQ(world.ask("route c.example"), "TEMP DANE of c.example: MX of c.example: SERVFAIL");
+  // A policy in force is applied whatever DNS says (RFC 8461 §5.1).
+  world.publish("c.example", kEnforce);
+  world.clock.advance(seconds(400));
+  EXPECT_NE(world.ask("route c.example")->find("\"mx_error\":\"DNS: MX of c.example: SERVFAIL\""),
+            std::string::npos);
+}
 
 }  // namespace
 }  // namespace strictmx::service
