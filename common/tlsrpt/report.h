@@ -29,12 +29,12 @@ using ReportedResultType = std::variant<ResultType, std::string>;
 std::string_view type_text(const ReportedPolicyType& type);
 std::string_view type_text(const ReportedResultType& type);
 
-struct AppliedPolicy {
+struct ReportedPolicy {
   ReportedPolicyType type = PolicyType::kNoPolicyFound;
   std::vector<std::string> policy_strings;  // §4.5
   std::string policy_domain;                // A-labels
   std::vector<std::string> mx_hosts;        // patterns, A-labels
-  bool operator==(const AppliedPolicy&) const = default;
+  bool operator==(const ReportedPolicy&) const = default;
 };
 
 struct FailureDetail {
@@ -50,7 +50,7 @@ struct FailureDetail {
 };
 
 struct PolicyResult {
-  AppliedPolicy policy;
+  ReportedPolicy policy;
   std::uint64_t successful = 0;
   std::uint64_t failed = 0;
   // Types overlap (§4): these counts need not add up to `failed`.

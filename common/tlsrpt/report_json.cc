@@ -301,8 +301,8 @@ class ReportReader {
     return result;
   }
 
-  AppliedPolicy read_policy(const json_t* value) {
-    AppliedPolicy policy;
+  ReportedPolicy read_policy(const json_t* value) {
+    ReportedPolicy policy;
     const json_t* type = json_object_get(value, "policy-type");
     std::string type_name = checked_text(type, "policy-type");
     const auto known = policy_type_from_name(type_name);

@@ -82,7 +82,7 @@ class Members {
   bool is_first_ = true;
 };
 
-void append_policy(std::string& out, const AppliedPolicy& policy) {
+void append_policy(std::string& out, const ReportedPolicy& policy) {
   Members members(out);
   members.text("policy-type", type_text(policy.type));
   members.texts_if_any("policy-string", policy.policy_strings);

@@ -87,7 +87,7 @@ class ReportPage {
   }
 
   void add_policy(const PolicyResult& result) {
-    const tlsrpt::AppliedPolicy& policy = result.policy;
+    const tlsrpt::ReportedPolicy& policy = result.policy;
     std::string title = fmt::format("{}. {}", ++policy_, tlsrpt::policy_type_words(policy.type));
     if (std::holds_alternative<std::string>(policy.type)) {
       title += fmt::format(" \"{}\"", shown(tlsrpt::type_text(policy.type)));
