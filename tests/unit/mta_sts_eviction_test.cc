@@ -25,7 +25,7 @@ constexpr const char* kPolicy =
     "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 604800\n";
 
 class Eviction : public testing::Test {
- protected:
+ public:
   Eviction() {
     // A line for each of the flood would be most of the test's time.
     [[maybe_unused]] const auto opened = base::log_open("test", "error", "stderr");
