@@ -113,6 +113,25 @@ TEST_F(Eviction, FloodPushesOutNothingThatIsUsed) {
   }
 }
 
+TEST_F(Eviction, FloodThatAsksTwicePushesOutNoKeptOne) {
+  constexpr int kKept = 800;
+  for (int i = 0; i < kKept; ++i) {
+    CachedPolicy policy;
+    policy.body = kPolicy;
+    policy.days_used = kDaysToKeep;
+    cache.put(domain("kept", i), policy);
+  }
+  for (int i = 0; i < 20000; ++i) {
+    const std::string name = domain("twice", i);
+    publish(name);
+    EXPECT_TRUE(ask(name));
+    EXPECT_TRUE(ask(name));
+    withdraw(name);
+  }
+  EXPECT_EQ(in_memory("kept", kKept), kKept);
+  EXPECT_EQ(cache.size(), kEntries);
+}
+
 TEST_F(Eviction, LongestUnusedGoesFirstWithinARank) {
   for (int i = 0; i < static_cast<int>(kEntries); ++i) {
     publish(domain("once", i));
