@@ -1,8 +1,8 @@
 // mta_sts_clock_step_test.cc - a policy ends by its age and not by who set the clock (RFC 8461
 // §3.2; DESIGN "Clock"): the rule in memory, the same rule in the real store, and the whole flow.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -215,7 +215,7 @@ constexpr const char* kRecordName = "_mta-sts.example.com";
 constexpr const char* kHost = "mta-sts.example.com";
 
 class ClockStepFlow : public testing::Test {
- protected:
+ public:
   ClockStepFlow() { start(); }
 
   void publish(seconds max_age, const std::string& name = kName) {
@@ -236,7 +236,7 @@ class ClockStepFlow : public testing::Test {
     pending.deliver();
     return has;
   }
-  const CachedPolicy& cached() { return *cache->find(kName)->policy; }
+  const CachedPolicy& cached() const { return *cache->find(kName)->policy; }
   std::int64_t stored(std::size_t column) {
     return std::get<std::int64_t>(database.policies.at(kName)[column]);
   }

@@ -25,7 +25,7 @@ constexpr const char* kPolicy =
     "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 604800\n";
 
 class Eviction : public testing::Test {
- protected:
+ public:
   Eviction() {
     // A line for each of the flood would be most of the test's time.
     [[maybe_unused]] const auto opened = base::log_open("test", "error", "stderr");
@@ -111,6 +111,25 @@ TEST_F(Eviction, FloodPushesOutNothingThatIsUsed) {
     EXPECT_EQ(in_memory("today", kToday), kToday);
     EXPECT_LE(cache.size(), kEntries);
   }
+}
+
+TEST_F(Eviction, FloodThatAsksTwicePushesOutNoKeptOne) {
+  constexpr int kKept = 800;
+  for (int i = 0; i < kKept; ++i) {
+    CachedPolicy policy;
+    policy.body = kPolicy;
+    policy.days_used = kDaysToKeep;
+    cache.put(domain("kept", i), policy);
+  }
+  for (int i = 0; i < 20000; ++i) {
+    const std::string name = domain("twice", i);
+    publish(name);
+    EXPECT_TRUE(ask(name));
+    EXPECT_TRUE(ask(name));
+    withdraw(name);
+  }
+  EXPECT_EQ(in_memory("kept", kKept), kKept);
+  EXPECT_EQ(cache.size(), kEntries);
 }
 
 TEST_F(Eviction, LongestUnusedGoesFirstWithinARank) {

@@ -1,8 +1,8 @@
 // mta_sts_store_bound_test.cc - which policies leave a full store, on the real one (DESIGN
 // "Store").
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -22,7 +22,7 @@ constexpr std::size_t kMax = 6400;
 constexpr std::size_t kGoal = kMax - kMax / 64;
 
 class StoreLimit : public testing::Test {
- protected:
+ public:
   StoreLimit() {
     char made[] = "/tmp/strictmx-bound-XXXXXX";
     folder = mkdtemp(made);
@@ -42,7 +42,7 @@ class StoreLimit : public testing::Test {
     cache = std::make_unique<PolicyCache>(*database, clock, 100, kMax);
   }
   void put(const std::string& name, std::int32_t days_used, std::int32_t days_ago,
-           hours expires_in = hours(24)) {
+           hours expires_in = hours(24)) const {
     CachedPolicy policy;
     policy.id = "1";
     policy.body = "version: STSv1\nmode: none\nmax_age: 86400";

@@ -15,7 +15,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 class SteppedClock : public testing::Test {
- protected:
+ public:
   SteppedClock() {
     clock.set_on_step([this](const ClockStep& step) {
       seen.push_back(step);
