@@ -18,7 +18,7 @@ import time
 
 from lab.dane_hosts import COMBINATIONS, USAGES, digits
 from lab.dns_zones import OLD_DNS_SECONDS
-from lab.domains import ENFORCE, TESTING, policy_text
+from lab.domains import ENFORCE, TESTING
 from lab.lab import BLIND_INSTANCES, DANE_INSTANCES, POSTFIX_INSTANCES
 from lab.mailing import Mailing
 from lab.socketmap import ask
@@ -103,13 +103,7 @@ running = {}
 
 def publish(lab, name, hosts, mode):
     hosts = [f"{host}.test" for host in hosts]
-    records = [f"{10 * number} {host}." for number, host in enumerate(hosts, 1)]
-    lab.dns.set(f"{name}.test.", "MX", *records)
-    if mode is not None:
-        domain = f"{name}.test"
-        lab.domains.serve_policy(domain, policy_text(mode, PATTERNS.get(name, hosts)))
-        lab.domains.set_id(domain, "1")
-        lab.domains.point_policy_host(domain)
+    lab.domains.add_with_hosts(f"{name}.test", hosts, mode, PATTERNS.get(name))
 
 
 def set_up(lab):
