@@ -229,6 +229,7 @@ void DaneResolver::on_host(const std::string& key, HostDane dane) {
     entry.life = is_failure ? failure_life() : life_of(dane.ttl);
     entry.dane = std::make_shared<const HostDane>(std::move(dane));
   }
+  if (std::exchange(entry.is_outdated, false)) entry.life = no_life();
   entry.is_running = false;
   // A waiter may ask for more hosts, which can move the entry.
   const auto waiters = std::exchange(entry.waiters, {});
@@ -280,6 +281,8 @@ void DaneResolver::forget(const std::string& domain) {
 void DaneResolver::forget_all() {
   answers_.clear();
   std::erase_if(hosts_, [](const auto& item) { return !item.second.is_running; });
+  for (auto& [key, host] : hosts_) host.is_outdated = true;
+  for (auto& [key, job] : jobs_) job->limit(no_life());
 }
 
 void DaneResolver::sweep() {
