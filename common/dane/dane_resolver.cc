@@ -100,7 +100,7 @@ DaneResult DaneResolver::ask(const NextHop& next_hop, Callback later) {
   const auto found = answers_.find(key);
   if (found != answers_.end() && now < found->second.life.expires) {
     ++counters_.hits;
-    const DaneResult result = result_of(found->second);
+    DaneResult result = result_of(found->second);
     if (now >= found->second.life.refresh_at && job == jobs_.end()) {
       if (refreshes_ < kMaxRefreshes) {
         ++counters_.refreshes;
