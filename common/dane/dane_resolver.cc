@@ -100,7 +100,7 @@ DaneResult DaneResolver::ask(const NextHop& next_hop, Callback later) {
   const auto found = answers_.find(key);
   if (found != answers_.end() && now < found->second.life.expires) {
     ++counters_.hits;
-    const DaneResult result = result_of(found->second);
+    DaneResult result = result_of(found->second);
     if (now >= found->second.life.refresh_at && job == jobs_.end()) {
       if (refreshes_ < kMaxRefreshes) {
         ++counters_.refreshes;
@@ -229,6 +229,7 @@ void DaneResolver::on_host(const std::string& key, HostDane dane) {
     entry.life = is_failure ? failure_life() : life_of(dane.ttl);
     entry.dane = std::make_shared<const HostDane>(std::move(dane));
   }
+  if (std::exchange(entry.is_outdated, false)) entry.life = no_life();
   entry.is_running = false;
   // A waiter may ask for more hosts, which can move the entry.
   const auto waiters = std::exchange(entry.waiters, {});
@@ -280,6 +281,8 @@ void DaneResolver::forget(const std::string& domain) {
 void DaneResolver::forget_all() {
   answers_.clear();
   std::erase_if(hosts_, [](const auto& item) { return !item.second.is_running; });
+  for (auto& [key, host] : hosts_) host.is_outdated = true;
+  for (auto& [key, job] : jobs_) job->limit(no_life());
 }
 
 void DaneResolver::sweep() {

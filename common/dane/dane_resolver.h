@@ -89,8 +89,9 @@ class DaneResolver {
   // An answer now, or none and `later` is called once.
   DaneResult ask(const NextHop& next_hop, Callback later);
 
-  // Forgets the next hops of a domain and their hosts, or everything.
+  // Forgets the next hops of a domain and their hosts.
   void forget(const std::string& domain);
+  // Everything; what is under way is told to its askers and not kept.
   void forget_all();
   // Drops what has expired.
   void sweep();
@@ -116,12 +117,14 @@ class DaneResolver {
     std::shared_ptr<const HostDane> dane;  // null until the first lookup has ended
     Life life;
     bool is_running = false;
+    bool is_outdated = false;  // forget_all() came while it ran
     std::vector<HostCallback> waiters;
   };
   struct Job;
 
   Life life_of(std::chrono::seconds ttl) const;
   Life failure_life() const;
+  Life no_life() const { return {clock_.steady(), clock_.steady()}; }
   DaneResult result_of(const Entry& entry) const;
   void start_job(const NextHop& next_hop, bool is_background);
   void on_mx(const std::string& key, const dns::DnsResult<dns::MxRecord>& found);

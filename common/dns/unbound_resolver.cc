@@ -4,7 +4,8 @@
 //   ask -> [queued while the self-test runs or too many are open] -> ub_resolve_event
 //       -> answered | deadline (ub_cancel; libunbound drops the rest by itself) -> callback
 // Self-test (dns.dnssec = "auto"): the SOA of the trust anchor's zone is asked for with validation.
-//   secure: validate. Anything else: do not, warn, and test again after kRetestAfter.
+//   secure: validate. Anything else: do not, warn, and test again after kFirstRetest, then after
+//   twice as long each time, up to kLongestRetest.
 #include "common/dns/unbound_resolver.h"
 
 #include <sys/stat.h>
@@ -37,7 +38,10 @@ constexpr const char* kAbsent = "absent";
 constexpr std::chrono::seconds kResolvConfCheck{5};
 // Questions are held back this long at most while the first self-test runs.
 constexpr std::chrono::seconds kSelfTestTimeout{3};
-constexpr std::chrono::minutes kRetestAfter{5};
+// A network that is down at start comes up within seconds, and until then DANE protects nobody;
+// name servers that strip signatures are seldom mended.
+constexpr std::chrono::seconds kFirstRetest{10};
+constexpr std::chrono::seconds kLongestRetest{300};
 // Longest name that libunbound takes, with the final dot.
 constexpr std::size_t kMaxQuestionName = 254;
 
@@ -123,7 +127,7 @@ const char* dns_error_name(DnsError error) {
 class UnboundResolver::Core {
  public:
   Core(base::EventLoop& loop, ResolverSettings settings)
-      : loop_(loop), settings_(std::move(settings)), retest_(loop, [this] { start_self_test(); }) {}
+      : loop_(loop), settings_(std::move(settings)), retest_(loop, [this] { retest(); }) {}
 
   ~Core() {
     *is_alive_ = false;
@@ -158,6 +162,9 @@ class UnboundResolver::Core {
   const ResolverCounters& counters() const { return counters_; }
   std::size_t open_questions() const { return open_.size() + queue_.size(); }
   bool is_validating() const { return validates_; }
+  void set_on_validating(std::function<void()> on_validating) {
+    on_validating_ = std::move(on_validating);
+  }
   const std::shared_ptr<bool>& is_alive() const { return is_alive_; }
   base::EventLoop& loop() { return loop_; }
 
@@ -248,6 +255,7 @@ class UnboundResolver::Core {
     retire(std::exchange(plain_, std::move(plain)));
     validates_ = settings_.dnssec == DnssecMode::kRequire;
     is_held_ = validating_ != nullptr && !validates_;
+    next_retest_ = kFirstRetest;
     if (is_held_) start_self_test();
     return base::done();
   }
@@ -281,6 +289,15 @@ class UnboundResolver::Core {
     }
   }
 
+  // What a context has learned of name servers that were down, and of keys that did not come, it
+  // believes for a minute and more: each retest begins with a new one. Nobody else uses it.
+  void retest() {
+    if (validating_ == nullptr) return;
+    auto made = make_context(true);
+    if (made.ok()) retire(std::exchange(validating_, std::move(made).value()));
+    start_self_test();
+  }
+
   void start_self_test() {
     if (validating_ == nullptr) return;
     const std::string zone = anchor_zone(settings_.trust_anchor_file);
@@ -299,12 +316,15 @@ class UnboundResolver::Core {
           "again",
           {{"zone", zone},
            {"reason", result.ok() ? "the answer is not signed" : result.error().detail}});
-      retest_.start(kRetestAfter);
+      retest_.start(next_retest_);
+      next_retest_ = std::min(next_retest_ * 2, kLongestRetest);
     } else if (!validates_) {
       base::log_info("DNSSEC is validated", {{"trust_anchor", zone}});
     }
     validates_ = works;
     is_held_ = false;
+    const bool has_answered_without = std::exchange(answers_without_, !works);
+    if (works && has_answered_without && on_validating_) on_validating_();
     drain_queue();
   }
 
@@ -425,12 +445,15 @@ class UnboundResolver::Core {
   std::shared_ptr<Context> plain_;
   std::vector<std::shared_ptr<Context>> old_contexts_;
   bool validates_ = false;
-  bool is_held_ = false;  // the first self-test runs
+  bool is_held_ = false;          // the first self-test runs
+  bool answers_without_ = false;  // the last self-test failed: answers are not validated
   std::unordered_set<Question*> open_;
   std::deque<std::unique_ptr<Question>> queue_;
   std::string stamp_;
   std::chrono::steady_clock::time_point stamp_checked_;
   base::Timer retest_;
+  std::chrono::seconds next_retest_{kFirstRetest};
+  std::function<void()> on_validating_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
 };
 
@@ -516,5 +539,8 @@ void UnboundResolver::addresses(const std::string& name, DnsCallback<base::IpAdd
 const ResolverCounters& UnboundResolver::counters() const { return core_->counters(); }
 std::size_t UnboundResolver::open_questions() const { return core_->open_questions(); }
 bool UnboundResolver::is_validating() const { return core_->is_validating(); }
+void UnboundResolver::set_on_validating(std::function<void()> on_validating) {
+  core_->set_on_validating(std::move(on_validating));
+}
 
 }  // namespace strictmx::dns

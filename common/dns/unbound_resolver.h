@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,6 +63,9 @@ class UnboundResolver : public Resolver {
   // Is DNSSEC validated at present? False in kOff, and in kAuto while the name servers strip
   // signatures.
   bool is_validating() const;
+  // Called when validation begins after questions were answered without it: what was concluded from
+  // those answers is to be forgotten.
+  void set_on_validating(std::function<void()> on_validating);
 
  private:
   class Core;

@@ -262,6 +262,10 @@ class Daemon::Core {
     policies_->set_on_change(forget);
     overrides_->set_on_change(forget);
     dane_->set_on_change([forget](const dane::NextHop& hop) { forget(hop.domain.text()); });
+    resolver_->set_on_validating([this] {
+      dane_->forget_all();
+      questions_->forget_all();
+    });
     socketmap_ = std::make_unique<service::SocketmapServer>(*loop_, clock_, *questions_,
                                                             settings.max_connections);
     control_ = std::make_unique<service::ControlServer>(*loop_, settings.control_users);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,7 +23,16 @@ class CurrentResolver : public dns::Resolver {
       : current_(std::move(first)) {}
 
   void replace(std::unique_ptr<dns::UnboundResolver> next) {
+    const bool had_validated = current_->is_validating();
     retired_.push_back(std::exchange(current_, std::move(next)));
+    current_->set_on_validating(on_validating_);
+    if (!had_validated && on_validating_) on_validating_();
+  }
+  // See UnboundResolver; holds for those that replace the current one too, and is called when one
+  // that did not validate is replaced.
+  void set_on_validating(std::function<void()> on_validating) {
+    on_validating_ = std::move(on_validating);
+    current_->set_on_validating(on_validating_);
   }
   void drop_retired() {
     std::erase_if(retired_, [](const auto& old) { return old->open_questions() == 0; });
@@ -48,6 +58,7 @@ class CurrentResolver : public dns::Resolver {
  private:
   std::unique_ptr<dns::UnboundResolver> current_;
   std::vector<std::unique_ptr<dns::UnboundResolver>> retired_;
+  std::function<void()> on_validating_;
 };
 
 class CurrentClient : public http::Client {

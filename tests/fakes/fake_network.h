@@ -20,11 +20,13 @@ class Pending {
  public:
   void add(std::function<void()> callback) { waiting_.push_back(std::move(callback)); }
   void deliver() {
-    while (!waiting_.empty()) {
-      const auto next = std::move(waiting_.front());
-      waiting_.pop_front();
-      next();
-    }
+    while (!waiting_.empty()) deliver_one();
+  }
+  // The first that waits; one must.
+  void deliver_one() {
+    const auto next = std::move(waiting_.front());
+    waiting_.pop_front();
+    next();
   }
   std::size_t size() const { return waiting_.size(); }
 

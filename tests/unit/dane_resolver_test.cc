@@ -379,6 +379,30 @@ TEST(DaneLife, ForgottenDomainsAreLookedUpAnew) {
   EXPECT_EQ(world.dane.hosts(), 0u);
 }
 
+TEST(DaneLife, WhatRanWhenAllWasForgottenIsToldButNotKept) {
+  // How far the lookup has come: nothing has been answered, or the MX records have.
+  for (const int steps : {0, 1}) {
+    SCOPED_TRACE(steps);
+    World world;
+    world.mx("example.com", false, {"mx.example"});
+    world.host("mx.example", false);
+    std::shared_ptr<const DaneAnswer> told;
+    world.dane.ask(world.hop("example.com"),
+                   [&told](const DaneResult& late) { told = late.answer; });
+    for (int i = 0; i < steps; ++i) world.pending.deliver_one();
+    world.dane.forget_all();
+    world.mx("example.com", true, {"mx.example"});
+    world.host("mx.example", true);
+    world.tlsa("mx.example", true, {{3, 1, 1, kDigest}});
+    world.pending.deliver();
+    ASSERT_NE(told, nullptr);
+    const auto asked_next = world.ask("example.com");
+    ASSERT_NE(asked_next, nullptr);
+    EXPECT_EQ(asked_next->mx_state, MxState::kSecure);
+    EXPECT_EQ(asked_next->hosts[0].dane->state, HostState::kUsable);
+  }
+}
+
 TEST(DaneLife, MemoryIsBounded) {
   World world;
   for (int i = 0; i < 1000; ++i) {

@@ -11,7 +11,9 @@ FOREIGN_CA = "foreign-ca"
 SELF_SIGNED = "self-signed"
 OTHER_NAME = "other-name"
 CN_ONLY = "cn-only"
-KINDS = (GOOD, EXPIRED, FOREIGN_CA, SELF_SIGNED, OTHER_NAME, CN_ONLY)
+# By the foreign CA as well, but the chain brings that CA along, as usage 2 of DANE wants it (RFC 7672 §3.1.2).
+WITH_CA = "with-ca"
+KINDS = (GOOD, EXPIRED, FOREIGN_CA, SELF_SIGNED, OTHER_NAME, CN_ONLY, WITH_CA)
 
 
 class Certificates:
@@ -23,6 +25,7 @@ class Certificates:
         for kind in KINDS:
             (folder / kind).mkdir()
         self.ca_file = folder / "ca.pem"
+        self.foreign_ca_file = folder / "foreign.pem"
         self._key = folder / "leaf.key"
         run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self._key])
         for name, subject in (("ca", "Lab CA"), ("foreign", "Foreign CA")):
@@ -80,7 +83,7 @@ class Certificates:
                 request,
             ]
         )
-        authority = "foreign" if kind == FOREIGN_CA else "ca"
+        authority = "foreign" if kind in (FOREIGN_CA, WITH_CA) else "ca"
         signer = (
             ["-signkey", self._key]
             if kind == SELF_SIGNED
@@ -109,5 +112,8 @@ class Certificates:
             ]
             + signer
         ) and target.read_text(encoding="ascii")
-        target.write_text(certificate + self._key.read_text(encoding="ascii"), encoding="ascii")
+        parts = [certificate, self._key.read_text(encoding="ascii")]
+        if kind == WITH_CA:
+            parts.append(self.foreign_ca_file.read_text(encoding="ascii"))
+        target.write_text("".join(parts), encoding="ascii")
         target.chmod(0o644)

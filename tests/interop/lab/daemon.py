@@ -194,5 +194,11 @@ class Daemon:
 
 
 def toml(settings):
-    """Dotted names as TOML dotted keys; JSON's text, lists and numbers are TOML's too."""
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+    """Dotted names as TOML dotted keys; JSON's text, lists and numbers are TOML's too. The tables, lists of dicts, last."""
+    keys, tables = "", ""
+    for name, value in settings.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            tables += "".join(f"[[{name}]]\n{toml(table)}" for table in value)
+        else:
+            keys += f"{name} = {json.dumps(value)}\n"
+    return keys + tables

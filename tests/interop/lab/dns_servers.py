@@ -1,15 +1,25 @@
 """Real DNS: NSD serves the signed zones, two validating unbound resolve for the mail server.
 
 strictmxd's resolver and Postfix's are apart, so that a test can silence the one and leave the other. A change is
-visible when publish() returns: NSD has it and both caches are empty.
+visible when publish() returns: NSD has it and the caches are empty. A third unbound does not validate, for a mail
+server that still finds a host where DNSSEC is broken.
 """
 
 import contextlib
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
-from .network import DAEMON_RESOLVER, NAME_SERVER, POSTFIX_RESOLVER, SILENT_NAME_SERVER, WORLD
+from .network import (
+    BLIND_RESOLVER,
+    DAEMON_RESOLVER,
+    FORWARDER,
+    NAME_SERVER,
+    POSTFIX_RESOLVER,
+    SILENT_NAME_SERVER,
+    WORLD,
+)
 from .processes import Process, run
 from .testing import wait_until
 
@@ -42,7 +52,7 @@ server:
   pidfile: ""
   use-syslog: no
   logfile: ""
-  module-config: "validator iterator"
+  module-config: "{modules}"
   trust-anchor-file: "{anchor}"
   root-hints: "{hints}"
   local-zone: "test." nodefault
@@ -69,6 +79,8 @@ class DnsServers:
         self._start_name_server()
         self.daemon_resolver = self._start_resolver("unbound-daemon", DAEMON_RESOLVER)
         self.postfix_resolver = self._start_resolver("unbound-postfix", POSTFIX_RESOLVER)
+        self._start_resolver("unbound-blind", BLIND_RESOLVER, "iterator", "flags: qr rd ra ;")
+        self._forwarder = None
 
     def set(self, owner, record_type, *values):
         """Replaces these records (no value: removes them); visible after publish()."""
@@ -100,9 +112,26 @@ class DnsServers:
                 20,
                 f"NSD serves {zone.origin} {serial}",
             )
-        for name in ("unbound-daemon", "unbound-postfix"):
+        for name in ("unbound-daemon", "unbound-postfix", "unbound-blind"):
             self._control(name, "flush_zone", ".")
             self._control(name, "flush_infra", "all")
+
+    def start_forwarder(self, mode):
+        """Puts the forwarder in front of strictmxd's resolver, in place of an earlier one: "honest" or "stripping"."""
+        self.stop_forwarder()
+        self._forwarder = Process(
+            f"forwarder-{mode}",
+            [sys.executable, "-m", "lab.dns_forwarder", FORWARDER, DAEMON_RESOLVER, mode],
+            self._folder / f"forwarder-{mode}.log",
+            cwd=Path(__file__).resolve().parent.parent,
+        )
+        wait_until(lambda: "SOA" in _ask("test.", FORWARDER), 20, "the forwarder answers")
+
+    def stop_forwarder(self):
+        """From now on nothing listens at the forwarder's address."""
+        if self._forwarder is not None:
+            self._forwarder.stop()
+        self._forwarder = None
 
     @contextlib.contextmanager
     def daemon_resolver_silent(self):
@@ -130,7 +159,9 @@ class DnsServers:
         )
         wait_until(lambda: "SOA" in _ask("test.", NAME_SERVER), 20, "NSD answers")
 
-    def _start_resolver(self, name, address):
+    def _start_resolver(
+        self, name, address, modules="validator iterator", flags="flags: qr rd ra ad ;"
+    ):
         hints = self._folder / "root.hints"
         hints.write_text(
             f". 3600000 NS ns.test.\nns.test. 3600000 A {NAME_SERVER}\n", encoding="ascii"
@@ -143,12 +174,13 @@ class DnsServers:
                 name=name,
                 hints=hints,
                 anchor=self.zones.trust_anchor_file,
+                modules=modules,
             ),
             encoding="ascii",
         )
         process = Process(name, ["unbound", "-d", "-c", conf], self._folder / f"{name}.log")
         wait_until(
-            lambda: "flags: qr rd ra ad" in _ask("test.", address, "-D"), 20, f"{name} validates"
+            lambda: flags in _ask("test.", address, "-D"), 20, f"{name} answers with {flags}"
         )
         return process
 

@@ -1,4 +1,5 @@
-"""The lab's DNS content: a signed root, a signed test. below it, and an unsigned bulk.test. for floods.
+"""The lab's DNS content: a signed root, a signed test. below it; below that unsigned.test., expired.test., whose
+signatures a test can have expire, and an unsigned bulk.test. for floods.
 
 Records are changed by owner name and type; write() makes the zone file anew. Low TTLs let a change be
 seen soon.
@@ -24,6 +25,7 @@ class Zone:
         self.origin = origin  # with the final dot
         self.records = {}  # owner -> type -> list of values
         self.bogus = set()  # owners whose signatures are spoiled
+        self.is_expired = False  # its signatures were good until yesterday
         name = "root" if origin == "." else origin.rstrip(".")
         self.served_file = folder / f"{name}.zone"
         self._plain_file = folder / f"{name}.plain"
@@ -32,6 +34,16 @@ class Zone:
         if is_signed:
             keygen = ["ldns-keygen", "-r", "/dev/urandom", "-a", ALGORITHM, "-k", origin]
             self._key = folder / run(keygen, cwd=folder).strip()
+
+    def delegate(self, child):
+        """Gives a name below to a zone of its own, in a signed way when that zone is signed."""
+        self.set(child.origin, "NS", ["ns.test."])
+        if child.is_signed:
+            self.set(child.origin, "DS", [child.delegation_signer()])
+
+    @property
+    def is_signed(self):
+        return self._key is not None
 
     def delegation_signer(self):
         """The DS record, as the parent publishes it."""
@@ -61,7 +73,7 @@ class Zone:
                 ttl = KEY_TTL if record_type in ("NS", "DS") else TTL
                 lines += [f"{owner} {ttl} IN {record_type} {value}" for value in values]
         self._plain_file.write_text("\n".join(lines) + "\n", encoding="ascii")
-        if self._key is None:
+        if not self.is_signed:
             self._plain_file.replace(self.served_file)
         else:
             self._sign()
@@ -69,6 +81,8 @@ class Zone:
 
     def _sign(self):
         sign = ["ldns-signzone", "-o", self.origin, "-f", self.served_file]
+        if self.is_expired:
+            sign += ["-i", _day(days_ago=9), "-e", _day(days_ago=1)]
         run([*sign, self._plain_file, self._key], cwd=self.folder)
         if self.bogus:
             lines = self.served_file.read_text(encoding="ascii").splitlines()
@@ -86,6 +100,10 @@ class Zone:
         return self._key.with_name(self._key.name + ".key")
 
 
+def _day(days_ago):
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() - days_ago * 86400))
+
+
 class Zones:
     """The tree, and which of its zones a name belongs to."""
 
@@ -94,9 +112,11 @@ class Zones:
         self.root = Zone(folder, ".")
         self.test = Zone(folder, "test.")
         self.bulk = Zone(folder, "bulk.test.", is_signed=False)
-        self.root.set("test.", "DS", [self.test.delegation_signer()])
-        for parent, child in ((self.root, self.test), (self.test, self.bulk)):
-            parent.set(child.origin, "NS", ["ns.test."])
+        self.unsigned = Zone(folder, "unsigned.test.", is_signed=False)
+        self.expired = Zone(folder, "expired.test.")
+        self.root.delegate(self.test)
+        for child in (self.bulk, self.unsigned, self.expired):
+            self.test.delegate(child)
         for zone in (self.root, self.test):
             zone.set("ns.test.", "A", [NAME_SERVER])
         self.test.set("ns-silent.test.", "A", [SILENT_NAME_SERVER])
@@ -108,7 +128,9 @@ class Zones:
             zone.write()
 
     def all(self):
-        return (self.root, self.test, self.bulk)
+        return (self.root, self.test, self.bulk, self.unsigned, self.expired)
 
     def zone_of(self, owner):
-        return self.bulk if owner.endswith(".bulk.test.") else self.test
+        """The zone furthest down that holds the name. A delegated name itself belongs to the parent."""
+        below = (self.bulk, self.unsigned, self.expired)
+        return next((zone for zone in below if owner.endswith(f".{zone.origin}")), self.test)

@@ -28,7 +28,12 @@ class Domains:
 
     def add(self, domain, mx_kinds=("good",), mode=ENFORCE, patterns=None, policy_id="1"):
         """A domain with these MX hosts in order of preference; mode None: without MTA-STS. Patterns default to the MX hosts."""
-        hosts = [host_of(kind) for kind in mx_kinds]
+        self.add_with_hosts(
+            domain, [host_of(kind) for kind in mx_kinds], mode, patterns, policy_id
+        )
+
+    def add_with_hosts(self, domain, hosts, mode=None, patterns=None, policy_id="1"):
+        """The same, with MX hosts by name."""
         self._dns.set(
             f"{domain}.", "MX", *(f"{10 * number} {host}." for number, host in enumerate(hosts, 1))
         )

@@ -8,30 +8,41 @@ from pathlib import Path
 from . import network
 from .certificates import Certificates
 from .daemon import Daemon
+from .dane_hosts import DaneHosts
 from .dns_servers import DnsServers
 from .dns_zones import Zones
 from .domains import Domains
 from .mail_sinks import MailSinks
-from .network import POLICY_HOST_PREFIX, WORLD
+from .network import BLIND_RESOLVER, POLICY_HOST_PREFIX, WORLD
 from .policy_hosts import PolicyHosts
-from .postfix import Postfix
+from .postfix import WITH_DNSSEC, Postfix, Setup
 from .processes import Process
 from .testing import Skip, wait_until
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 
-# Name of the instance: (version, policy map, lines of main.cf). All ask the same strictmxd.
+# All ask the same strictmxd.
 # The last one also sends results of its TLS sessions, where a test listens (Postfix.result_socket).
 POSTFIX_INSTANCES = {
-    "3.7": ("3.7", "postfix", ""),
-    "3.10": ("3.10", "postfix", ""),
-    "3.10-tlsrpt": (
+    "3.7": Setup("3.7"),
+    "3.10": Setup("3.10"),
+    "3.10-tlsrpt": Setup(
         "3.10",
         "postfix-tlsrpt",
         "smtp_tls_enforce_sts_mx_patterns = yes\n"
         "smtp_tlsrpt_enable = yes\nsmtp_tlsrpt_socket_name = run/tlsrpt.sock",
     ),
 }
+# For sites with DANE, whose own level is either of these.
+DANE_INSTANCES = {
+    "3.7-may": Setup("3.7", more=WITH_DNSSEC),
+    "3.7-dane": Setup("3.7", more=WITH_DNSSEC, level="dane"),
+    "3.10-may": Setup("3.10", "postfix-tlsrpt", WITH_DNSSEC),
+    "3.10-dane": Setup("3.10", more=WITH_DNSSEC, level="dane"),
+}
+# Without DNSSEC anywhere: it finds hosts also where signatures are broken.
+BLIND_INSTANCES = {"3.10-blind": Setup("3.10", resolver=BLIND_RESOLVER)}
+_ALL_INSTANCES = {**POSTFIX_INSTANCES, **DANE_INSTANCES, **BLIND_INSTANCES}
 
 
 class Lab:
@@ -85,12 +96,18 @@ class Lab:
         domains.publish()
         return domains
 
+    @cached_property
+    def dane_hosts(self):
+        """MX hosts with TLSA records, all in DNS."""
+        self.domains  # noqa: B018 - DNS and the MX sinks run
+        return DaneHosts(self.dns, self.sinks, self.certificates)
+
     def postfix(self, name):
         """The running instance of this name; Skip when its server cannot be had."""
         if name not in self._instances:
-            version, policy_map, more = POSTFIX_INSTANCES[name]
+            setup = _ALL_INSTANCES[name]
             folder = self._postfix_folders.get(
-                version, {"skip": f"Postfix {version} was not asked for"}
+                setup.version, {"skip": f"Postfix {setup.version} was not asked for"}
             )
             if isinstance(folder, dict):
                 raise Skip(folder["skip"])
@@ -99,8 +116,7 @@ class Lab:
                 folder,
                 self.folder / f"postfix-{name}",
                 self.certificates.ca_file,
-                policy_map,
-                more,
+                setup,
             )
         return self._instances[name]
 
@@ -108,12 +124,12 @@ class Lab:
     def _instances(self):
         return {}
 
-    def postfix_names(self):
-        """The instances that can run here."""
+    def postfix_names(self, instances=tuple(POSTFIX_INSTANCES)):
+        """Those of these instances that can run here."""
         return [
             name
-            for name, (version, _, _) in POSTFIX_INSTANCES.items()
-            if isinstance(self._postfix_folders.get(version), str)
+            for name in instances
+            if isinstance(self._postfix_folders.get(_ALL_INSTANCES[name].version), str)
         ]
 
     def new_daemon(self, **settings):

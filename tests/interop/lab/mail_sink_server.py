@@ -1,4 +1,4 @@
-"""MX hosts that take mail, good and bad: each kind listens on port 25 of an address of its own.
+"""MX hosts that take mail, good and bad: each kind listens on ports 25 and 2525 of an address of its own.
 
 Run in the world namespace as `python3 -m lab.mail_sink_server CERTIFICATES PREFIX LOG`. What reaches a host is one
 JSON line in LOG: {"event": "connect"|"starttls"|"rcpt"|"message", "kind", "session", "tls", "sni", "version", "rcpt",
@@ -20,9 +20,17 @@ KINDS = (
     ("good", "good-2", "stripped", "refused-454")
     + CERTIFICATE_FAULTS
     + ("forged", "forged-valid", "deep.below", "broken-tls")
+    + ("dane", "pkix")
 )
-# A forged MX is outside the policy; "forged" also has a certificate of its own making.
-CERTIFICATE_KIND = {**{kind: kind for kind in CERTIFICATE_FAULTS}, "forged": "self-signed"}
+PORTS = (25, 2525)
+# A forged MX is outside the policy; "forged" also has a certificate of its own making. "dane" and "pkix" stand for many
+# host names: the certificate of "dane" is worth something to DANE alone, that of "pkix" to everybody.
+CERTIFICATE_KIND = {
+    **{kind: kind for kind in CERTIFICATE_FAULTS},
+    "forged": "self-signed",
+    "dane": "with-ca",
+}
+MORE_NAMES = {kind: ("*.mx.test", "*.unsigned.test", "*.expired.test") for kind in ("dane", "pkix")}
 
 SESSION_SECONDS = 60
 
@@ -143,11 +151,11 @@ def serve(*arguments):
         Session(*arguments).run()
 
 
-def listen(kind, prefix, certificates, log, numbers):
+def listen(kind, port, prefix, certificates, log, numbers):
     context = tls_context(
         f"{certificates}/{CERTIFICATE_KIND.get(kind, 'good')}/{host_of(kind)}.pem"
     )
-    server = socket.create_server((address_of(prefix, kind), 25), backlog=256)
+    server = socket.create_server((address_of(prefix, kind), port), backlog=256)
     while True:
         connection, _ = server.accept()
         threading.Thread(
@@ -157,8 +165,9 @@ def listen(kind, prefix, certificates, log, numbers):
 
 def main(certificates, prefix, log_path):
     log, numbers = Log(log_path), itertools.count()
-    for kind in KINDS:
-        threading.Thread(target=listen, args=(kind, prefix, certificates, log, numbers)).start()
+    for kind, port in itertools.product(KINDS, PORTS):
+        about = (kind, port, prefix, certificates, log, numbers)
+        threading.Thread(target=listen, args=about).start()
     print("ready", flush=True)
 
 

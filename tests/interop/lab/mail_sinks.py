@@ -17,7 +17,11 @@ class MailSinks:
         self._log = folder / "received.jsonl"
         self._log.touch()
         for kind in server.KINDS:
-            certificates.chain_file(host_of(kind), server.CERTIFICATE_KIND.get(kind, "good"))
+            certificates.chain_file(
+                host_of(kind),
+                server.CERTIFICATE_KIND.get(kind, "good"),
+                server.MORE_NAMES.get(kind, ()),
+            )
         self._process = Process(
             "mail-sinks",
             [

@@ -1,15 +1,17 @@
 """One mail to many domains through every Postfix of the lab, and what became of it domain by domain."""
 
+from .lab import POSTFIX_INSTANCES
 from .testing import Skip, check, check_equal, wait_until
 
 
 class Mailing:
-    def __init__(self, lab, label, domains):
+    def __init__(self, lab, label, domains, instances=tuple(POSTFIX_INSTANCES)):
         """The label keeps this mailing's recipients apart from others'; domains may differ in letter case only."""
         self._lab = lab
         self._label = label
         self._domains = domains
-        if not lab.postfix_names():
+        self._instances = lab.postfix_names(instances)
+        if not self._instances:
             raise Skip("no Postfix can be had")
 
     def recipient(self, instance, domain):
@@ -18,9 +20,9 @@ class Mailing:
 
     def send(self, seconds=120):
         """Queues the mail at every instance and waits until each delivery was tried once."""
-        for instance in self._lab.postfix_names():
+        for instance in self._instances:
             self._lab.postfix(instance).send(self._recipients(instance), self._message_id(instance))
-        for instance in self._lab.postfix_names():
+        for instance in self._instances:
             self._lab.postfix(instance).wait_until_tried(self._recipients(instance), seconds)
 
     def retry_until_delivered(self, domains, seconds=90):
@@ -28,7 +30,7 @@ class Mailing:
 
         def all_delivered():
             missing = False
-            for instance in self._lab.postfix_names():
+            for instance in self._instances:
                 if any(
                     not self._lab.sinks.deliveries(self.recipient(instance, domain))
                     for domain in domains
@@ -54,15 +56,27 @@ class Mailing:
 
     def must_be_held(self, instance, domain):
         """No host heard of the recipient, and the mail waits; returns the reason Postfix gives."""
-        postfix, address = self._lab.postfix(instance), self.recipient(instance, domain)
-        check_equal(self._lab.sinks.kinds_told(address), set(), f"hosts that heard of {address}")
-        queue = postfix.queue()
+        reason = self.must_wait(instance, domain)
+        check("configuration problem" not in reason, f"held for another reason: {reason}")
+        return reason
+
+    def must_wait(self, instance, domain):
+        """As must_be_held(), also when Postfix was answered TEMP, which it calls a configuration problem."""
+        address = self._must_be_told_to_nobody(instance, domain)
+        queue = self._lab.postfix(instance).queue()
         check(address in queue, f"{address} is not queued: {self._last(instance, domain)}")
-        check(
-            "configuration problem" not in (queue[address] or ""),
-            f"held for another reason: {queue[address]}",
-        )
-        return queue[address]
+        return queue[address] or ""
+
+    def must_be_returned(self, instance, domain):
+        """No host heard of the recipient, and Postfix has given up at once."""
+        address = self._must_be_told_to_nobody(instance, domain)
+        outcomes = self._lab.postfix(instance).outcomes(address)
+        check_equal([status for status, _ in outcomes], ["bounced"], f"outcomes of {address}")
+
+    def _must_be_told_to_nobody(self, instance, domain):
+        address = self.recipient(instance, domain)
+        check_equal(self._lab.sinks.kinds_told(address), set(), f"hosts that heard of {address}")
+        return address
 
     def _recipients(self, instance):
         return [self.recipient(instance, domain) for domain in self._domains]

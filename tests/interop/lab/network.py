@@ -25,10 +25,13 @@ POLICY_HOSTS = "198.18.1.0/24"
 POLICY_HOST_PREFIX = "198.18.1."
 MX_PREFIX = "198.18.2."
 MX_HOSTS = "198.18.2.0/24"
+MX_DOWN = "198.18.2.250"  # nothing listens
 
 # Mail server's side: strictmxd asks the first resolver, Postfix the second, so that a test can take one away.
 DAEMON_RESOLVER = "127.0.0.1"
 POSTFIX_RESOLVER = "127.0.0.2"
+BLIND_RESOLVER = "127.0.0.3"  # does not validate
+FORWARDER = "127.0.0.4"  # in front of the first, see dns_forwarder.py
 
 
 def set_up():

@@ -1,18 +1,38 @@
 """A real Postfix in a chroot: the kept folder of its Debian release below a throw-away overlay.
 
 It only sends: mail comes in by its own sendmail command, goes out by smtp(8) under strictmxd's policy. Each mail is
-tried once; what is deferred stays in the queue until retry_now(). Mail to relayed.test and
-relayed-freely.test goes to smart hosts.
+tried once; what is deferred stays in the queue until retry_now(). Mail to the domains of SMART_HOSTS goes to smart
+hosts.
 """
 
 import json
 import re
 import signal
 from pathlib import Path
+from typing import NamedTuple
 
 from .network import POSTFIX_RESOLVER
 from .processes import Process, run
 from .testing import Failed, wait_until
+
+SMART_HOSTS = {
+    "relayed.test": "[smart-relay.test]:25",
+    "relayed-freely.test": "[free-relay.test]:25",
+    "dane-relayed.test": "[relay-match.mx.test]:2525",
+    "dane-relayed-wrongly.test": "[relay-mismatch.mx.test]:2525",
+}
+
+# What DANE takes, beside options of resolv.conf: glibc hides the AD bit without trust-ad.
+WITH_DNSSEC = "smtp_dns_support_level = dnssec"
+
+
+class Setup(NamedTuple):
+    version: str
+    policy_map: str = "postfix"
+    more: str = ""  # lines of main.cf
+    level: str = "may"  # smtp_tls_security_level, what NOTFOUND leads to
+    resolver: str = POSTFIX_RESOLVER
+
 
 MAIN_CF = """\
 compatibility_level = 3.6
@@ -24,11 +44,11 @@ inet_protocols = ipv4
 alias_maps =
 biff = no
 maillog_file = /var/log/postfix.log
-smtp_tls_security_level = may
+smtp_tls_security_level = {setup.level}
 smtp_tls_CAfile = /etc/postfix/lab-ca.pem
 smtp_tls_loglevel = 1
-smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:{policy_map}
-transport_maps = inline:{{ {{relayed.test = smtp:[smart-relay.test]:25}} {{relayed-freely.test = smtp:[free-relay.test]:25}} }}
+smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:{setup.policy_map}
+transport_maps = inline:{{ {transports} }}
 smtp_connect_timeout = 5s
 smtp_helo_timeout = 10s
 smtp_starttls_timeout = 10s
@@ -38,7 +58,7 @@ qmgr_clog_warn_time = 0
 minimal_backoff_time = 3600s
 maximal_backoff_time = 3600s
 queue_run_delay = 3600s
-{more}
+{setup.more}
 """
 
 # No service is chrooted (so all see the lab's resolv.conf) and none listens on TCP.
@@ -65,7 +85,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    def __init__(self, name, folder, work, ca_file, policy_map, more=""):
+    def __init__(self, name, folder, work, ca_file, setup):
         self.name = name
         self._root = work / "root"
         for part in ("root", "upper", "overlay-work"):
@@ -83,7 +103,7 @@ class Postfix:
         )
         # Postfix wants /dev/null and /dev/urandom, and debootstrap leaves them out where it may not make devices.
         run(["mount", "--bind", "/dev", self._root / "dev"])
-        self._configure(name, ca_file, policy_map, more)
+        self._configure(name, ca_file, setup)
         self._process = Process(
             name,
             ["chroot", self._root, "/usr/sbin/postfix", "start-fg"],
@@ -98,15 +118,19 @@ class Postfix:
         if not self._process.is_running():
             raise Failed(f"{name} does not start: {self._process.log_text()[-500:]}")
 
-    def _configure(self, name, ca_file, policy_map, more):
+    def _configure(self, name, ca_file, setup):
+        transports = " ".join(f"{{{domain} = smtp:{host}}}" for domain, host in SMART_HOSTS.items())
         etc = self._root / "etc"
         (etc / "postfix/main.cf").write_text(
-            MAIN_CF.format(name=name, policy_map=policy_map, more=more), encoding="ascii"
+            MAIN_CF.format(name=name, setup=setup, transports=transports), encoding="ascii"
         )
         (etc / "postfix/master.cf").write_text(MASTER_CF, encoding="ascii")
         (etc / "postfix/lab-ca.pem").write_bytes(Path(ca_file).read_bytes())
         (etc / "resolv.conf").unlink(missing_ok=True)
-        (etc / "resolv.conf").write_text(f"nameserver {POSTFIX_RESOLVER}\n", encoding="ascii")
+        trust = "options edns0 trust-ad\n" if WITH_DNSSEC in setup.more else ""
+        (etc / "resolv.conf").write_text(
+            f"nameserver {setup.resolver}\n{trust}", encoding="ascii"
+        )
         (etc / "hosts").write_text("127.0.0.1 localhost\n", encoding="ascii")
 
     def _master_runs(self):
