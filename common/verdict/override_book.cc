@@ -86,6 +86,7 @@ void OverrideBook::load(std::function<void(Outcome<StoreError>)> on_done) {
           const std::string domain = row.set.domain;
           set_.insert_or_assign(domain, std::move(row));
         }
+        log_conflicts();
         on_done(result);
       });
 }
@@ -94,11 +95,8 @@ void OverrideBook::set_configured(const std::vector<Override>& overrides) {
   const Rows before = std::exchange(configured_, {});
   for (const Override& one : overrides) {
     configured_.insert_or_assign(one.domain, OverrideRow{one, true});
-    const auto set_too = set_.find(one.domain);
-    if (set_too != set_.end()) {
-      log_change("override of the configuration file goes before the one set by command", one);
-    }
   }
+  log_conflicts();
   for (const auto& [domain, row] : before) changed(domain);
   for (const auto& [domain, row] : configured_) changed(domain);
 }
@@ -217,6 +215,13 @@ void OverrideBook::save(const OverrideRow& row, std::function<void(Outcome<Store
              row.set_by});
       },
       std::move(on_done));
+}
+
+void OverrideBook::log_conflicts() const {
+  for (const auto& [domain, row] : configured_) {
+    if (!set_.contains(domain)) continue;
+    log_change("override of the configuration file goes before the one set by command", row.set);
+  }
 }
 
 void OverrideBook::changed(const std::string& domain) const {

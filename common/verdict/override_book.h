@@ -74,6 +74,7 @@ class OverrideBook {
   using Rows = std::map<std::string, OverrideRow>;
 
   void save(const OverrideRow& row, std::function<void(base::Outcome<store::StoreError>)> done);
+  void log_conflicts() const;
   void changed(const std::string& domain) const;
 
   store::Database& database_;
