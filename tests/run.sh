@@ -84,6 +84,9 @@ case $jobs in
   '' | 0 | *[!0-9]*) usage >&2; exit 64 ;;
 esac
 
+# Tests that have a longer form take it.
+[ "$is_full" = no ] || export STRICTMX_TEST_FULL=1
+
 logs=$root/build/test-logs
 mkdir -p "$logs"
 rm -f "$logs"/*.log "$logs"/*.xml "$logs"/*.status

@@ -38,6 +38,8 @@
 #include "common/verdict/override_book.h"
 #include "common/verdict/verdict_resolver.h"
 #include "plugins/postfix/postfix_format.h"
+#include "plugins/strictmxd/core_metrics.h"
+#include "plugins/strictmxd/memory_trim.h"
 #include "plugins/strictmxd/network.h"
 #include "plugins/strictmxd/results.h"
 #include "plugins/strictmxd/settings.h"
@@ -54,7 +56,6 @@ constexpr std::uint32_t kResultMode = 0666;    // a sender can write, nobody can
 constexpr std::uint32_t kControlMode = 0600;
 constexpr std::chrono::seconds kTick{30};
 constexpr int kTicksASweep = 120;  // an hour
-constexpr std::uint64_t kResolutionsATrim = 100;
 constexpr std::chrono::milliseconds kShutdownCheck{20};
 
 struct QuestionListener {
@@ -258,8 +259,12 @@ class Daemon::Core {
     questions_ =
         std::make_unique<service::Questions>(*loop_, clock_, *verdicts_, settings.questions);
     add_formats(settings.has_dane_answers);
+    trim_.emplace(*loop_, *policies_);
     const auto forget = [this](const std::string& domain) { questions_->forget(domain); };
-    policies_->set_on_change(forget);
+    policies_->set_on_change([this](const std::string& domain) {
+      questions_->forget(domain);
+      trim_->note_resolution();
+    });
     overrides_->set_on_change(forget);
     dane_->set_on_change([forget](const dane::NextHop& hop) { forget(hop.domain.text()); });
     resolver_->set_on_validating([this] {
@@ -270,7 +275,8 @@ class Daemon::Core {
                                                             settings.max_connections);
     control_ = std::make_unique<service::ControlServer>(*loop_, settings.control_users);
     add_commands();
-    results_ = std::make_unique<Results>(*loop_, *database_, clock_, settings.results);
+    // Threads of their own look at the time: not at the StepClock, which is the loop's.
+    results_ = std::make_unique<Results>(*loop_, *database_, system_clock_, settings.results);
     service::add_report_commands(*control_, results_->store());
     questions_->set_recorder([this](std::string_view text) { return results_->record(text); });
     dns_settings_ = settings.dns;
@@ -357,13 +363,6 @@ class Daemon::Core {
   void tick() {
     resolver_->drop_retired();
     client_->drop_retired();
-    // What a burst of TLS sessions used goes back to the system; a few milliseconds at most, and
-    // only after one.
-    const std::uint64_t resolved = policies_->counters().resolutions;
-    if (resolved - trimmed_at_ >= kResolutionsATrim && policies_->jobs() == 0) {
-      trimmed_at_ = resolved;
-      base::release_free_memory();
-    }
     cache_->retry_store();
     overrides_->end_due();
     policies_->refresh_due();
@@ -467,98 +466,12 @@ class Daemon::Core {
     questions_->write_metrics(out);
     socketmap_->write_metrics(out);
     control_->write_metrics(out);
-    write_policy_metrics(out);
-    write_dane_metrics(out);
-    write_network_metrics(out);
+    write_policy_metrics(out, policies_->counters(), policies_->jobs(), *cache_, clock_.steps());
+    write_dane_metrics(out, *dane_, overrides_->size());
+    write_network_metrics(out, resolver_->current(), client_->current().counters());
+    write_store_metrics(out, *database_, cache_->unsaved());
     results_->write_metrics(out);
-    const store::StoreCounters store = database_->counters();
-    out.counter("store_commits_total", "Commits of the store", "", store.commits);
-    out.counter("store_works_total", "Reads and writes of the store", "", store.works);
-    out.counter("store_failures_total", "Reads and writes that failed", "", store.failures);
-    out.counter("store_resets_total", "Times that a corrupt store was set aside", "", store.resets);
-    out.gauge("store_unsaved", "Policies that wait to be saved", "", cache_->unsaved());
-    out.gauge("store_queue", "Work that waits for the store", "", database_->queued());
-    out.counter("bound_hits_total", "Times that a limit was reached", "bound=\"store_queue\"",
-                store.refused);
     return out.text();
-  }
-
-  void write_policy_metrics(service::MetricsText& out) const {
-    const mta_sts::PolicyCounters& counters = policies_->counters();
-    out.counter("clock_steps_total", "Steps of the wall clock by more than an hour", "",
-                clock_.steps());
-    out.gauge("cache_domains", "Domains in the policy cache", "", cache_->size());
-    out.counter("cache_hits_total", "Policy questions answered from memory", "", counters.hits);
-    out.counter("cache_misses_total", "Policy questions that started a resolution", "",
-                counters.resolutions);
-    out.counter("cache_shared_total", "Policy questions that joined a resolution under way", "",
-                counters.shared);
-    out.counter("cache_store_reads_total", "Policies looked for in the store", "",
-                cache_->store_reads());
-    out.counter("policy_checks_total", "Checks for a new id behind a live policy", "",
-                counters.checks);
-    out.counter("policy_refreshes_total", "Refreshes before expiry", "", counters.refreshes);
-    out.counter("policy_id_changes_total", "Policies whose id has changed", "",
-                counters.id_changes);
-    out.counter("policy_downgrades_total", "Enforce policies replaced by weaker ones", "",
-                counters.downgrades);
-    out.gauge("policy_jobs", "Resolutions, checks and refreshes under way", "", policies_->jobs());
-    constexpr std::string_view kFetches = "Policy fetches by result";
-    out.counter("policy_fetches_total", kFetches, "result=\"ok\"", counters.fetched);
-    out.counter("policy_fetches_total", kFetches, "result=\"sts-policy-fetch-error\"",
-                counters.fetch_errors);
-    out.counter("policy_fetches_total", kFetches, "result=\"sts-policy-invalid\"",
-                counters.policies_invalid);
-    out.counter("policy_fetches_total", kFetches, "result=\"sts-webpki-invalid\"",
-                counters.webpki_invalid);
-    constexpr std::string_view kBounds = "Times that a limit was reached";
-    out.counter("bound_hits_total", kBounds, "bound=\"cache_entries\"", cache_->evictions());
-    out.counter("bound_hits_total", kBounds, "bound=\"store_policies\"", cache_->store_evictions());
-    out.counter("bound_hits_total", kBounds, "bound=\"background_jobs\"",
-                counters.background_refused);
-  }
-
-  void write_dane_metrics(service::MetricsText& out) const {
-    const dane::DaneCounters& counters = dane_->counters();
-    out.gauge("dane_next_hops", "Next hops whose DANE state is in memory", "", dane_->size());
-    out.gauge("dane_hosts", "MX hosts whose DANE state is in memory", "", dane_->hosts());
-    out.counter("dane_hits_total", "DANE questions answered from memory", "", counters.hits);
-    out.counter("dane_lookups_total", "DANE lookups that somebody waited for", "",
-                counters.lookups);
-    out.counter("dane_shared_total", "DANE questions that joined a lookup under way", "",
-                counters.shared);
-    out.counter("dane_refreshes_total", "DANE lookups behind an answer", "", counters.refreshes);
-    out.counter("dane_host_lookups_total", "MX hosts looked up", "", counters.host_lookups);
-    out.counter("dane_host_failures_total", "MX hosts whose addresses or TLSA can't be had", "",
-                counters.host_failures);
-    out.gauge("overrides", "Operators' overrides", "", overrides_->size());
-    constexpr std::string_view kBounds = "Times that a limit was reached";
-    out.counter("bound_hits_total", kBounds, "bound=\"dane_entries\"", counters.evictions);
-    out.counter("bound_hits_total", kBounds, "bound=\"dane_refreshes\"", counters.refresh_refused);
-  }
-
-  void write_network_metrics(service::MetricsText& out) const {
-    const dns::ResolverCounters& dns = resolver_->current().counters();
-    constexpr std::string_view kLookups = "DNS lookups by result";
-    out.counter("dns_lookups_total", kLookups, "result=\"answered\"", dns.answered);
-    out.counter("dns_lookups_total", kLookups, "result=\"absent\"", dns.absent);
-    out.counter("dns_lookups_total", kLookups, "result=\"timeout\"", dns.timeouts);
-    out.counter("dns_lookups_total", kLookups, "result=\"server-failure\"", dns.server_failures);
-    out.counter("dns_lookups_total", kLookups, "result=\"bogus\"", dns.bogus);
-    out.counter("dns_lookups_total", kLookups, "result=\"malformed\"", dns.malformed);
-    out.gauge("dns_validating", "1 while DNSSEC is validated", "",
-              resolver_->current().is_validating() ? 1 : 0);
-    const http::HttpCounters& https = client_->current().counters();
-    constexpr std::string_view kRequests = "HTTPS requests by result";
-    out.counter("https_requests_total", kRequests, "result=\"answered\"", https.answered);
-    for (std::size_t i = 0; i < std::size(https.failed); ++i) {
-      const auto* name = http::http_error_name(static_cast<http::HttpError>(i));
-      out.counter("https_requests_total", kRequests, fmt::format("result=\"{}\"", name),
-                  https.failed[i]);
-    }
-    constexpr std::string_view kBounds = "Times that a limit was reached";
-    out.counter("bound_hits_total", kBounds, "bound=\"dns_open\"", dns.queue_waits);
-    out.counter("bound_hits_total", kBounds, "bound=\"https_open\"", https.queue_waits);
   }
 
   const Options options_;
@@ -596,12 +509,12 @@ class Daemon::Core {
   std::unique_ptr<service::ControlServer> control_;
   std::unique_ptr<Results> results_;
   std::unique_ptr<service::AdminHttp> admin_;
+  std::optional<MemoryTrim> trim_;
   std::optional<base::Timer> tick_;
   std::optional<base::Timer> shutdown_;
   base::SteadyTime shutdown_deadline_{};
   bool has_dane_answers_ = false;  // postfix.dane
   int ticks_ = 0;
-  std::uint64_t trimmed_at_ = 0;  // resolutions, when memory was last given back
 };
 
 Daemon::Daemon(std::unique_ptr<Core> core) : core_(std::move(core)) {}

@@ -1,7 +1,8 @@
 // results.h - results of TLS sessions in the daemon: sockets -> spool -> store; the map `record`.
 //
 // Use: start() once the store is open, tick() now and then, stop_receiving() at the end.
-// Ownership: borrows loop, database and clock. Threads: the loop's thread.
+// Ownership: borrows loop, database and clock, which any thread may ask (no StepClock).
+// Threads: the loop's thread.
 // Errors: trouble here never keeps questions from being answered: it is logged, shown by trouble(),
 // and tried again at each tick(). Meanwhile results wait in the kernel.
 #pragma once
