@@ -5,6 +5,7 @@
 #include "common/dane/dane_resolver.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace strictmx::dane {
@@ -20,20 +21,31 @@ std::string host_key(const std::string& host, std::uint16_t port) {
   return host + ":" + std::to_string(port);
 }
 
-// Anything may go: it can be looked up again. What is busy stays.
-template <class Map, class IsBusy>
-std::uint64_t make_room(Map& map, std::size_t max_entries, std::size_t& cursor, IsBusy is_busy) {
-  if (map.size() < max_entries) return 0;
+std::size_t bytes_of(const HostDane* dane) {
+  if (dane == nullptr) return 0;
+  std::size_t bytes = sizeof(HostDane) + dane->base_domain.size() + dane->reason.size();
+  for (const std::string& record : dane->records) bytes += sizeof(record) + record.size();
+  return bytes;
+}
+
+std::size_t bytes_of(const DaneAnswer& answer) {
+  std::size_t bytes = sizeof(DaneAnswer) + answer.reason.size();
+  for (const MxHost& host : answer.hosts) {
+    bytes += sizeof(host) + host.name.size() + bytes_of(host.dane.get());
+  }
+  return bytes;
+}
+
+// An entry that may go, near the cursor: any, for it can be looked up again.
+template <class Map, class MayGo>
+typename Map::iterator find_victim(Map& map, std::size_t& cursor, MayGo may_go) {
   for (std::size_t step = 0; step < kEvictionBuckets; ++step) {
     cursor = (cursor + 1) % map.bucket_count();
     for (auto at = map.begin(cursor); at != map.end(cursor); ++at) {
-      if (is_busy(at->second)) continue;
-      const std::string key = at->first;
-      map.erase(key);
-      return 1;
+      if (may_go(at->second)) return map.find(at->first);
     }
   }
-  return 0;
+  return map.end();
 }
 
 }  // namespace
@@ -58,8 +70,10 @@ struct DaneResolver::Job {
   NextHop next_hop;
   bool is_background;
   DaneAnswer answer;
-  Life life;                // the least of all parts
-  std::size_t missing = 0;  // hosts
+  Life life;                  // the least of all parts
+  std::size_t next_host = 0;  // to be asked
+  std::size_t missing = 0;    // hosts that were asked
+  bool is_asking = false;
   std::vector<Callback> waiters;
 
   void limit(const Life& part) {
@@ -118,14 +132,17 @@ DaneResult DaneResolver::ask(const NextHop& next_hop, Callback later) {
   }
   ++counters_.lookups;
   start_job(next_hop, false);
-  jobs_.find(key)->second->waiters.push_back(std::move(later));
+  const auto started = jobs_.find(key);
+  // A configured host that is known from another next hop: the answer is there already.
+  if (started == jobs_.end()) return result_of(answers_.find(key)->second);
+  started->second->waiters.push_back(std::move(later));
   return {};
 }
 
 void DaneResolver::start_job(const NextHop& next_hop, bool is_background) {
   const std::string key = next_hop.text();
   auto job = std::make_unique<Job>(
-      Job{next_hop, is_background, {}, {SteadyTime::max(), SteadyTime::max()}, 0, {}});
+      Job{next_hop, is_background, {}, {SteadyTime::max(), SteadyTime::max()}, 0, 0, false, {}});
   if (is_background) ++refreshes_;
   if (next_hop.is_bracketed) {
     job->answer.mx_state = MxState::kConfigured;
@@ -154,7 +171,7 @@ void DaneResolver::on_mx(const std::string& key, const dns::DnsResult<dns::MxRec
     finish(key);
     return;
   }
-  const auto& records = found.value().records;
+  const std::vector<dns::MxRecord>& records = found.value().records;
   answer.mx_state = found.value().is_secure ? MxState::kSecure : MxState::kInsecure;
   job.limit(life_of(found.value().ttl));
   if (records.empty()) {
@@ -164,18 +181,20 @@ void DaneResolver::on_mx(const std::string& key, const dns::DnsResult<dns::MxRec
   for (const dns::MxRecord& record : records) {
     if (record.host.empty()) {
       answer.is_null = true;
-    } else {
+    } else if (answer.hosts.size() <= kMaxMxHosts) {  // one too many stands for the rest
       answer.hosts.push_back({record.preference, record.host, nullptr});
     }
   }
   ask_hosts(key);
 }
 
+// A few hosts at a time, so that one domain can't take every DNS question there may be.
 void DaneResolver::ask_hosts(const std::string& key) {
   Job& job = *jobs_.find(key)->second;
   std::vector<MxHost>& hosts = job.answer.hosts;
-  job.missing = 1;  // this loop itself
-  for (std::size_t i = 0; i < hosts.size(); ++i) {
+  job.is_asking = true;  // a host that is known calls back inside the loop
+  while (job.next_host < hosts.size() && job.missing < kHostsAtOnce) {
+    const std::size_t i = job.next_host++;
     if (i >= kMaxMxHosts) {
       HostDane beyond;
       beyond.reason = "only the first " + std::to_string(kMaxMxHosts) + " MX hosts are looked at";
@@ -185,14 +204,23 @@ void DaneResolver::ask_hosts(const std::string& key) {
     ++job.missing;
     ask_host(hosts[i].name, job.next_hop.port,
              [this, key, i](std::shared_ptr<const HostDane> dane, Life life) {
-               const auto at = jobs_.find(key);
-               if (at == jobs_.end()) return;
-               at->second->answer.hosts[i].dane = std::move(dane);
-               at->second->limit(life);
-               if (--at->second->missing == 0) finish(key);
+               on_host_of(key, i, std::move(dane), life);
              });
   }
-  if (--job.missing == 0) finish(key);
+  job.is_asking = false;
+  if (job.missing == 0) finish(key);
+}
+
+void DaneResolver::on_host_of(const std::string& key, std::size_t index,
+                              std::shared_ptr<const HostDane> dane, Life life) {
+  const auto at = jobs_.find(key);
+  if (at == jobs_.end()) return;
+  Job& job = *at->second;
+  job.answer.hosts[index].dane = std::move(dane);
+  job.limit(life);
+  --job.missing;
+  // Inside the loop of ask_hosts(), that loop goes on.
+  if (!job.is_asking) ask_hosts(key);
 }
 
 // Calls back at once for what is known.
@@ -200,8 +228,7 @@ void DaneResolver::ask_host(const std::string& host, std::uint16_t port, HostCal
   const std::string key = host_key(host, port);
   auto at = hosts_.find(key);
   if (at == hosts_.end()) {
-    counters_.evictions += make_room(hosts_, max_entries_, hosts_cursor_,
-                                     [](const HostEntry& entry) { return entry.is_running; });
+    make_room_for_host();
     at = hosts_.emplace(key, HostEntry{}).first;
   }
   HostEntry& entry = at->second;
@@ -227,7 +254,9 @@ void DaneResolver::on_host(const std::string& key, HostDane dane) {
     entry.life.refresh_at = std::min(clock_.steady() + kFailureHold, entry.life.expires);
   } else {
     entry.life = is_failure ? failure_life() : life_of(dane.ttl);
+    host_bytes_ -= bytes_of(entry.dane.get());
     entry.dane = std::make_shared<const HostDane>(std::move(dane));
+    host_bytes_ += bytes_of(entry.dane.get());
   }
   if (std::exchange(entry.is_outdated, false)) entry.life = no_life();
   entry.is_running = false;
@@ -254,43 +283,87 @@ void DaneResolver::keep(Job& job) {
   const auto old = answers_.find(key);
   const bool has_failed =
       job.answer.mx_state == MxState::kFailed || job.answer.mx_state == MxState::kBogus;
-  if (old == answers_.end()) {
-    counters_.evictions +=
-        make_room(answers_, max_entries_, answers_cursor_, [](const Entry&) { return false; });
-  } else if (has_failed && clock_.steady() < old->second.life.expires) {
-    Life& life = old->second.life;
-    life.refresh_at = std::min(clock_.steady() + kFailureHold, life.expires);
-    return;
+  if (old != answers_.end()) {
+    if (has_failed && clock_.steady() < old->second.life.expires) {
+      Life& life = old->second.life;
+      life.refresh_at = std::min(clock_.steady() + kFailureHold, life.expires);
+      return;
+    }
+    erase(old);
   }
+  make_room_for_answer();
+  answer_bytes_ += bytes_of(job.answer);
   auto answer = std::make_shared<const DaneAnswer>(std::move(job.answer));
-  answers_.insert_or_assign(key, Entry{job.next_hop, std::move(answer), job.life});
+  answers_.emplace(key, Entry{job.next_hop, std::move(answer), job.life});
+}
+
+DaneResolver::Answers::iterator DaneResolver::erase(Answers::iterator at) {
+  answer_bytes_ -= bytes_of(*at->second.answer);
+  return answers_.erase(at);
+}
+
+DaneResolver::Hosts::iterator DaneResolver::erase(Hosts::iterator at) {
+  host_bytes_ -= bytes_of(at->second.dane.get());
+  return hosts_.erase(at);
+}
+
+void DaneResolver::make_room_for_answer() {
+  while (answers_.size() >= max_entries_ || answer_bytes_ > max_entries_ * kMeanBytes) {
+    const auto victim = find_victim(answers_, answers_cursor_, [](const Entry&) { return true; });
+    if (victim == answers_.end()) return;
+    ++counters_.evictions;
+    erase(victim);
+  }
+}
+
+void DaneResolver::make_room_for_host() {
+  while (hosts_.size() >= max_entries_ || host_bytes_ > max_entries_ * kMeanBytes) {
+    const auto victim = find_victim(hosts_, hosts_cursor_,
+                                    [](const HostEntry& entry) { return !entry.is_running; });
+    if (victim == hosts_.end()) return;  // all under way; the number of jobs bounds this
+    ++counters_.evictions;
+    erase(victim);
+  }
 }
 
 void DaneResolver::forget(const std::string& domain) {
-  std::erase_if(answers_, [&](const auto& item) {
-    const Entry& entry = item.second;
-    if (entry.next_hop.domain.text() != domain) return false;
-    for (const MxHost& host : entry.answer->hosts) {
-      const auto at = hosts_.find(host_key(host.name, entry.next_hop.port));
-      if (at != hosts_.end() && !at->second.is_running) hosts_.erase(at);
+  for (auto& [key, job] : jobs_) {
+    if (job->next_hop.domain.text() == domain) job->limit(no_life());
+  }
+  for (auto at = answers_.begin(); at != answers_.end();) {
+    if (at->second.next_hop.domain.text() != domain) {
+      ++at;
+      continue;
     }
-    return true;
-  });
+    for (const MxHost& host : at->second.answer->hosts) {
+      const auto one = hosts_.find(host_key(host.name, at->second.next_hop.port));
+      if (one == hosts_.end()) continue;
+      one->second.is_outdated = one->second.is_running;
+      if (!one->second.is_running) erase(one);
+    }
+    at = erase(at);
+  }
 }
 
 void DaneResolver::forget_all() {
   answers_.clear();
-  std::erase_if(hosts_, [](const auto& item) { return !item.second.is_running; });
-  for (auto& [key, host] : hosts_) host.is_outdated = true;
+  answer_bytes_ = 0;
+  for (auto at = hosts_.begin(); at != hosts_.end();) {
+    at->second.is_outdated = at->second.is_running;
+    at = at->second.is_running ? std::next(at) : erase(at);
+  }
   for (auto& [key, job] : jobs_) job->limit(no_life());
 }
 
 void DaneResolver::sweep() {
   const SteadyTime now = clock_.steady();
-  std::erase_if(answers_, [now](const auto& item) { return item.second.life.expires <= now; });
-  std::erase_if(hosts_, [now](const auto& item) {
-    return !item.second.is_running && item.second.life.expires <= now;
-  });
+  for (auto at = answers_.begin(); at != answers_.end();) {
+    at = at->second.life.expires <= now ? erase(at) : std::next(at);
+  }
+  for (auto at = hosts_.begin(); at != hosts_.end();) {
+    const bool may_go = !at->second.is_running && at->second.life.expires <= now;
+    at = may_go ? erase(at) : std::next(at);
+  }
 }
 
 }  // namespace strictmx::dane

@@ -7,8 +7,9 @@
 // Errors: none; a failed lookup is a state (MxState, HostState) with the reason in words.
 // Limits: answers live for their TTL within kMinLife and kMaxLife, measured by the monotonic clock,
 // and are looked up anew on use in the last fifth of that; kMaxMxHosts of a domain are looked at;
-// max_entries next hops and as many hosts in memory, then some go; kMaxRefreshes behind answers at
-// once. A failure holds for kFailureHold; it replaces nothing that is still alive.
+// max_entries next hops and as many hosts in memory, of kMeanBytes on the average, then some go;
+// kMaxRefreshes behind answers at once. A failure holds for kFailureHold; it replaces nothing that
+// is still alive.
 #pragma once
 
 #include <chrono>
@@ -33,6 +34,11 @@ inline constexpr std::chrono::seconds kFailureHold{30};
 // The largest providers publish a dozen; hosts beyond it count as failed.
 inline constexpr std::size_t kMaxMxHosts = 32;
 inline constexpr std::size_t kMaxRefreshes = 256;
+// Of one next hop, at once: each may take two DNS questions for the whole of dns.timeout.
+inline constexpr std::size_t kHostsAtOnce = 4;
+// What an answer, or a host, may take in memory on the average; larger ones push out others as if
+// they were more.
+inline constexpr std::size_t kMeanBytes = 1024;
 
 enum class MxState {
   kSecure,      // the MX RRset, or its absence, is signed (§2.2.1)
@@ -129,18 +135,28 @@ class DaneResolver {
   void start_job(const NextHop& next_hop, bool is_background);
   void on_mx(const std::string& key, const dns::DnsResult<dns::MxRecord>& found);
   void ask_hosts(const std::string& key);
+  void on_host_of(const std::string& key, std::size_t index, std::shared_ptr<const HostDane> dane,
+                  Life life);
   void ask_host(const std::string& host, std::uint16_t port, HostCallback callback);
   void on_host(const std::string& host_key, HostDane dane);
   void finish(const std::string& key);
   void keep(Job& job);
+  using Answers = std::unordered_map<std::string, Entry>;
+  using Hosts = std::unordered_map<std::string, HostEntry>;
+  Answers::iterator erase(Answers::iterator at);
+  Hosts::iterator erase(Hosts::iterator at);
+  void make_room_for_answer();
+  void make_room_for_host();
 
   dns::Resolver& resolver_;
   const base::Clock& clock_;
   std::size_t max_entries_;
   OnChange on_change_;
   DaneCounters counters_;
-  std::unordered_map<std::string, Entry> answers_;    // by NextHop::text()
-  std::unordered_map<std::string, HostEntry> hosts_;  // by "host:port"
+  Answers answers_;  // by NextHop::text()
+  Hosts hosts_;      // by "host:port"
+  std::size_t answer_bytes_ = 0;
+  std::size_t host_bytes_ = 0;
   std::unordered_map<std::string, std::unique_ptr<Job>> jobs_;
   std::size_t refreshes_ = 0;
   std::size_t answers_cursor_ = 0;  // buckets that lost an entry last

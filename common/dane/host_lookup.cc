@@ -90,9 +90,14 @@ class HostLookup : public std::enable_shared_from_this<HostLookup> {
   void take_records(const std::vector<dns::TlsaRecord>& records) {
     TlsaUse first_obstacle = TlsaUse::kUsable;
     bool is_usable = false;
+    std::size_t text_bytes = 0;
     for (const dns::TlsaRecord& record : records) {
       if (result_.records.size() >= kMaxTlsaRecords) break;
-      result_.records.push_back(tlsa_text(record));
+      std::string text = tlsa_text(record);
+      text_bytes += text.size();
+      if (text_bytes > kMaxTlsaTextBytes)
+        text = "(" + std::to_string(record.data.size()) + " bytes)";
+      result_.records.push_back(std::move(text));
       const TlsaUse use = tlsa_use(record);
       if (use == TlsaUse::kUsable) is_usable = true;
       if (first_obstacle == TlsaUse::kUsable) first_obstacle = use;

@@ -1,15 +1,16 @@
 // host_lookup.h - what DANE says of one host: its addresses, then its TLSA records (RFC 7672 §2.2).
 //
-// Use: look_up_host() with a callback. Ownership: borrows the resolver, which outlives the
-// callback. Threads: the loop's thread; the callback never runs inside the call. Errors: none; a
-// lookup that fails is a state of the host (kFailed, kBogus) with the reason. Limits:
-// kMaxTlsaRecords are kept of an RRset; three names are asked for at most.
+// Use: look_up_host() with a callback.
+// Ownership: borrows the resolver, which outlives the callback.
+// Threads: the loop's thread; the callback never runs inside the call.
+// Errors: none; a lookup that fails is a state of the host (kFailed, kBogus) with the reason.
+// Limits: kMaxTlsaRecords, of kMaxTlsaTextBytes, are kept of an RRset; three names are asked for.
 //
-//   addresses -> [secure, alias]      TLSA at the end of the chain -> [none] TLSA at the name
-//   itself
-//             -> [secure]             TLSA at the name
-//             -> [insecure, alias]    CNAME at the name -> [secure] TLSA at the name itself
-//             -> [insecure]           end: TLSA is not asked for (§2.2.2)
+// The order of questions:
+//   addresses: secure, an alias     TLSA at the end of the chain; if none, TLSA at the name itself
+//              secure               TLSA at the name
+//              insecure, an alias   CNAME at the name; if secure, TLSA at the name itself
+//              insecure             end: TLSA is not asked for (§2.2.2)
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,8 @@ namespace strictmx::dane {
 
 // Owners publish two or four. The rest of a flood is not looked at.
 inline constexpr std::size_t kMaxTlsaRecords = 64;
+// Of their text; a whole certificate (matching type 0) has 2 to 4 KB.
+inline constexpr std::size_t kMaxTlsaTextBytes = 16 * 1024;
 
 enum class HostState {
   kUsable,     // secure TLSA, one at least usable: STARTTLS and a match are required

@@ -4,11 +4,11 @@
 //   ask -> [queued while the self-test runs or too many are open] -> ub_resolve_event
 //       -> answered | deadline (ub_cancel; libunbound drops the rest by itself) -> callback
 // Self-test (dns.dnssec = "auto"): the SOA of the trust anchor's zone is asked for with validation.
-//   secure: validate. Anything else: do not, warn, and test again after kFirstRetest, then after
-//   twice as long each time, up to kLongestRetest.
+//   secure: validate from now on. Anything else: warn, and test again after kFirstRetest, then
+//   after twice as long each time, up to kLongestRetest; validate all the same if it has worked
+//   before.
 #include "common/dns/unbound_resolver.h"
 
-#include <sys/stat.h>
 #include <unbound-event.h>
 #include <unbound.h>
 
@@ -36,14 +36,16 @@ constexpr const char* kResolvConf = "/etc/resolv.conf";
 constexpr const char* kAbsent = "absent";
 // A changed resolv.conf is noticed within this time.
 constexpr std::chrono::seconds kResolvConfCheck{5};
+// A resolv.conf is some hundred bytes.
+constexpr std::size_t kMaxResolvConf = 64 * 1024;
 // Questions are held back this long at most while the first self-test runs.
 constexpr std::chrono::seconds kSelfTestTimeout{3};
 // A network that is down at start comes up within seconds, and until then DANE protects nobody;
 // name servers that strip signatures are seldom mended.
 constexpr std::chrono::seconds kFirstRetest{10};
 constexpr std::chrono::seconds kLongestRetest{300};
-// Longest name that libunbound takes, with the final dot.
-constexpr std::size_t kMaxQuestionName = 254;
+// Longest name as text without the final dot (RFC 1035 §2.3.4).
+constexpr std::size_t kMaxQuestionName = 253;
 
 // Option names and values of unbound.conf(5).
 constexpr std::pair<const char*, const char*> kOptions[] = {
@@ -81,13 +83,14 @@ std::string anchor_zone(const std::string& path) {
   return ".";
 }
 
+// What the file says: DHCP clients write the same text again and again.
 std::string resolv_conf_stamp() {
-  struct stat status {};
-  if (stat(kResolvConf, &status) != 0) return kAbsent;
-  std::ostringstream stamp;
-  stamp << status.st_ino << '/' << status.st_size << '/' << status.st_mtim.tv_sec << '.'
-        << status.st_mtim.tv_nsec;
-  return stamp.str();
+  std::ifstream file(kResolvConf);
+  if (!file) return kAbsent;
+  std::string text(kMaxResolvConf, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
 }
 
 struct WireAnswer {
@@ -151,16 +154,24 @@ class UnboundResolver::Core {
       finish_soon(std::move(question), fail(DnsError::kName, "name can't be asked for"));
       return;
     }
-    if (is_held_ || open_.size() >= kMaxOpenQuestions) {
-      ++counters_.queue_waits;
-      queue_.push_back(std::move(question));
+    if (!is_held_ && open_.size() < kMaxOpenQuestions) {
+      send(std::move(question));
       return;
     }
-    send(std::move(question));
+    if (queue_.size() >= kMaxQueuedQuestions) {
+      ++counters_.queue_refused;
+      finish_soon(std::move(question),
+                  fail(DnsError::kServerFailure, "too many DNS questions wait"));
+      return;
+    }
+    ++counters_.queue_waits;
+    question->has_deadline = true;
+    question->deadline.start(settings_.timeout);
+    queue_.push_back(std::move(question));
   }
 
   const ResolverCounters& counters() const { return counters_; }
-  std::size_t open_questions() const { return open_.size() + queue_.size(); }
+  std::size_t open_questions() const { return open_.size() + queue_.size() + posted_; }
   bool is_validating() const { return validates_; }
   void set_on_validating(std::function<void()> on_validating) {
     on_validating_ = std::move(on_validating);
@@ -181,6 +192,7 @@ class UnboundResolver::Core {
     RecordType type;
     WireCallback callback;
     base::Timer deadline;
+    bool has_deadline = false;  // its time began in the queue
     std::shared_ptr<Context> context;
     int id = 0;
     // Set while inside ub_resolve_event, which may call back at once.
@@ -253,10 +265,13 @@ class UnboundResolver::Core {
     }
     retire(std::exchange(validating_, std::move(validating)));
     retire(std::exchange(plain_, std::move(plain)));
-    validates_ = settings_.dnssec == DnssecMode::kRequire;
+    has_validated_ = std::exchange(settings_.has_validated, false);
+    has_validated_ = has_validated_ && validating_ != nullptr;
+    validates_ = settings_.dnssec == DnssecMode::kRequire || has_validated_;
     is_held_ = validating_ != nullptr && !validates_;
+    retest_.stop();
     next_retest_ = kFirstRetest;
-    if (is_held_) start_self_test();
+    if (settings_.dnssec == DnssecMode::kAuto) start_self_test();
     return base::done();
   }
 
@@ -303,17 +318,25 @@ class UnboundResolver::Core {
     const std::string zone = anchor_zone(settings_.trust_anchor_file);
     auto question = std::make_unique<Question>(
         *this, zone, RecordType::kSoa,
-        [this, zone](const WireResult& result) { end_self_test(zone, result); });
+        [this, zone, tested = validating_.get()](const WireResult& result) {
+          // Of other name servers than those in use now: says nothing.
+          if (tested == validating_.get()) end_self_test(zone, result);
+        });
     question->context = validating_;
     send(std::move(question), kSelfTestTimeout);
   }
 
   void end_self_test(const std::string& zone, const WireResult& result) {
     const bool works = result.ok() && result.value().is_secure;
+    has_validated_ = has_validated_ || works;
     if (!works) {
       base::log_warning(
-          "DNSSEC is not validated: the name servers give no validatable answer; it is tested "
-          "again",
+          has_validated_ ? "the name servers give no validatable answer any more: DNS answers are "
+                           "errors until "
+                           "they do"
+                         : "DNSSEC is not validated: the name servers give no validatable answer; "
+                           "it is tested "
+                           "again",
           {{"zone", zone},
            {"reason", result.ok() ? "the answer is not signed" : result.error().detail}});
       retest_.start(next_retest_);
@@ -321,9 +344,10 @@ class UnboundResolver::Core {
     } else if (!validates_) {
       base::log_info("DNSSEC is validated", {{"trust_anchor", zone}});
     }
-    validates_ = works;
+    // What has worked is not given up because somebody keeps a test from passing.
+    validates_ = has_validated_;
     is_held_ = false;
-    const bool has_answered_without = std::exchange(answers_without_, !works);
+    const bool has_answered_without = std::exchange(answers_without_, !validates_);
     if (works && has_answered_without && on_validating_) on_validating_();
     drain_queue();
   }
@@ -334,19 +358,22 @@ class UnboundResolver::Core {
     Question* question = owned.release();
     open_.insert(question);
     if (question->context == nullptr) question->context = validates_ ? validating_ : plain_;
+    bool is_finished = false;
+    question->finished_in_send = &is_finished;
     if (question->context == nullptr) {
       finish_open(question, fail(DnsError::kServerFailure, "no name servers are set"));
       return;
     }
-    question->deadline.start(timeout);
-    bool is_finished = false;
-    question->finished_in_send = &is_finished;
+    if (!question->has_deadline) question->deadline.start(timeout);
     const int code = ub_resolve_event(question->context->handle.get(), question->name.c_str(),
                                       static_cast<int>(question->type), kClassIn, question,
                                       &on_answer, &question->id);
     if (is_finished) return;
+    if (code != 0) {
+      finish_open(question, fail(DnsError::kServerFailure, ub_strerror(code)));
+      return;
+    }
     question->finished_in_send = nullptr;
-    if (code != 0) finish_open(question, fail(DnsError::kServerFailure, ub_strerror(code)));
   }
 
   static void on_answer(void* data, int rcode, void* packet, int length, int security,
@@ -380,8 +407,18 @@ class UnboundResolver::Core {
   }
 
   void give_up(Question* question) {
+    const auto failure = fail(DnsError::kTimeout, "no answer from the name servers in time");
+    if (!open_.contains(question)) {
+      const auto at = std::find_if(queue_.begin(), queue_.end(),
+                                   [=](const auto& one) { return one.get() == question; });
+      std::unique_ptr<Question> owned = std::move(*at);
+      queue_.erase(at);
+      ++counters_.timeouts;
+      finish_soon(std::move(owned), failure);
+      return;
+    }
     ub_cancel(question->context->handle.get(), question->id);
-    finish_open(question, fail(DnsError::kTimeout, "no answer from the name servers in time"));
+    finish_open(question, failure);
   }
 
   // Ends a question that is open. Its callback runs from the loop, never inside ask().
@@ -393,18 +430,23 @@ class UnboundResolver::Core {
     if (!old_contexts_.empty()) drop_old_contexts_soon();
     count(result);
     if (owned->finished_in_send != nullptr) {
+      // Whoever sent it goes on with the queue: one answer must not nest into the next.
       *owned->finished_in_send = true;
       finish_soon(std::move(owned), std::move(result));
-    } else {
-      owned->callback(std::move(result));
+      return;
     }
+    owned->callback(std::move(result));
     drain_queue();
   }
 
   void finish_soon(std::unique_ptr<Question> question, WireResult result) {
-    loop_.post([alive = is_alive_, callback = std::move(question->callback),
+    question->deadline.stop();
+    ++posted_;
+    loop_.post([this, alive = is_alive_, callback = std::move(question->callback),
                 result = std::move(result)]() mutable {
-      if (*alive) callback(std::move(result));
+      if (!*alive) return;
+      --posted_;
+      callback(std::move(result));
     });
   }
 
@@ -439,16 +481,18 @@ class UnboundResolver::Core {
   }
 
   base::EventLoop& loop_;
-  const ResolverSettings settings_;
+  ResolverSettings settings_;
   ResolverCounters counters_;
   std::shared_ptr<Context> validating_;
   std::shared_ptr<Context> plain_;
   std::vector<std::shared_ptr<Context>> old_contexts_;
   bool validates_ = false;
   bool is_held_ = false;          // the first self-test runs
+  bool has_validated_ = false;    // with these name servers, or those of a resolver before
   bool answers_without_ = false;  // the last self-test failed: answers are not validated
   std::unordered_set<Question*> open_;
   std::deque<std::unique_ptr<Question>> queue_;
+  std::size_t posted_ = 0;  // callbacks on their way
   std::string stamp_;
   std::chrono::steady_clock::time_point stamp_checked_;
   base::Timer retest_;

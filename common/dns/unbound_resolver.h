@@ -3,8 +3,8 @@
 // Use: create() with the settings of [dns]. /etc/resolv.conf is read again when it changes.
 // Ownership: borrows the loop. Threads: the loop's thread.
 // Errors: create() fails on settings that libunbound refuses (an unreadable trust anchor file).
-// Limits: kMaxOpenQuestions at once; further ones wait in order. Caches are small, since our own
-// policy cache keeps what matters.
+// Limits: kMaxOpenQuestions at once; kMaxQueuedQuestions more wait in order. Caches are small,
+// since our own policy cache keeps what matters.
 #pragma once
 
 #include <chrono>
@@ -21,6 +21,9 @@ namespace strictmx::dns {
 
 // Questions under way in libunbound at once; each may hold a socket.
 inline constexpr std::size_t kMaxOpenQuestions = 2048;
+// Further ones wait, each within its own deadline; what comes beyond these fails at once. About as
+// many as questions of mail servers may wait (service/questions.h), some 10 MB.
+inline constexpr std::size_t kMaxQueuedQuestions = 40000;
 
 enum class ResolverMode { kSystem, kForward, kRecursive };
 enum class DnssecMode { kAuto, kRequire, kOff };
@@ -33,6 +36,14 @@ struct ResolverSettings {
   std::string trust_anchor_file;
   DnssecMode dnssec = DnssecMode::kAuto;
   std::chrono::milliseconds timeout{8000};
+  // Validation has worked with these settings before: a failing self-test does not end it.
+  bool has_validated = false;
+
+  // The same name servers and rules?
+  bool is_same_as(const ResolverSettings& other) const {
+    return mode == other.mode && resolvers == other.resolvers && port == other.port &&
+           trust_anchor_file == other.trust_anchor_file && dnssec == other.dnssec;
+  }
 };
 
 // Counters since start, for /metrics.
@@ -43,7 +54,8 @@ struct ResolverCounters {
   std::uint64_t server_failures = 0;
   std::uint64_t bogus = 0;
   std::uint64_t malformed = 0;
-  std::uint64_t queue_waits = 0;  // questions that waited because kMaxOpenQuestions were open
+  std::uint64_t queue_refused = 0;  // kMaxQueuedQuestions were waiting
+  std::uint64_t queue_waits = 0;    // questions that waited because kMaxOpenQuestions were open
 };
 
 class UnboundResolver : public Resolver {

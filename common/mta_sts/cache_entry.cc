@@ -11,7 +11,7 @@ std::int32_t utc_day(base::WallTime time) {
 }
 
 Policy CachedPolicy::parsed() const {
-  auto policy = parse_policy(body);
+  auto policy = parse_accepted_policy(body);
   return policy.ok() ? std::move(policy).value() : Policy{};
 }
 

@@ -247,6 +247,10 @@ base::Result<Policy, PolicyError> parse_policy(std::string_view body) {
     return fail(PolicyError::kTooLarge,
                 "policy is over " + std::to_string(kMaxPolicyBytes) + " bytes (RFC 8461 §3.3)");
   }
+  return parse_accepted_policy(body);
+}
+
+base::Result<Policy, PolicyError> parse_accepted_policy(std::string_view body) {
   if (body.starts_with(kByteOrderMark)) {
     return fail(PolicyError::kSyntax, "line 1: UTF-8 byte order mark" + std::string(kSection));
   }

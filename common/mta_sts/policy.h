@@ -55,5 +55,8 @@ struct Policy {
 // counts as 31557600 (the RFC names the maximum but no consequence).
 // A failure's detail reads "line 3: mx: ... (RFC 8461 §3.2)", or names what is missing.
 base::Result<Policy, PolicyError> parse_policy(std::string_view body);
+// The same for the lines of an accepted policy in our own form, which may be longer by a blank
+// each.
+base::Result<Policy, PolicyError> parse_accepted_policy(std::string_view body);
 
 }  // namespace strictmx::mta_sts

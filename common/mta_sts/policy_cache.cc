@@ -27,7 +27,7 @@ WallTime from_seconds(std::int64_t seconds) { return WallTime(std::chrono::secon
 
 // A row that we wrote reads back as it was; one that somebody else changed may not, and is left.
 std::optional<PolicyRow> read_row(const Row& row) {
-  const auto parsed = parse_policy(row.text(2));
+  const auto parsed = parse_accepted_policy(row.text(2));
   if (!parsed.ok()) return std::nullopt;
   PolicyRow out{std::string(row.text(0)), {}};
   out.policy.id = row.text(1);

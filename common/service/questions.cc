@@ -142,30 +142,32 @@ void Questions::ask(std::string_view request, const Reply& reply, Access access)
     return;
   }
   const std::uint64_t number = next_number_;
-  const auto verdict =
-      verdicts_.ask(*key, format->format->scope(),
-                    [this, alive = is_alive_, number, format, canonical](const auto& late) {
-                      if (!*alive) return;
-                      const Reply waiting = take_waiting(number);
-                      if (waiting)
-                        answer(*format, canonical, late, waiting);  // else the deadline has replied
-                    });
+  const auto verdict = verdicts_.ask(
+      *key, format->format->scope(),
+      [this, alive = is_alive_, number, format, dialect = format->format, canonical,
+       epoch = epoch_](const auto& late) {
+        if (!*alive) return;
+        const Reply waiting = take_waiting(number);
+        if (!waiting) return;  // the deadline has replied
+        // Asked before a reload: told in the dialect it was asked for, and not kept.
+        answer(*format, *dialect, epoch == epoch_ ? canonical : std::string(), late, waiting);
+      });
   if (verdict.has_value()) {
-    answer(*format, canonical, *verdict, reply);
+    answer(*format, *format->format, canonical, *verdict, reply);
   } else {
     start_wait(*format, key->domain.text(), reply);
   }
 }
 
 // `ready_key` is empty for a reply that is not kept.
-void Questions::answer(Format& format, const std::string& ready_key,
+void Questions::answer(Format& format, const AnswerFormat& dialect, const std::string& ready_key,
                        const verdict::Verdict& verdict, const Reply& reply) {
   std::string text;
-  const Status status = append_answer(*format.format, verdict, text);
+  const Status status = append_answer(dialect, verdict, text);
   Ready ready{framed(text), verdict.valid_until, &format, status};
   ++format.counts[static_cast<std::size_t>(status)];
   reply(ready.framed);
-  if (!ready_key.empty() && format.format->is_cacheable()) keep_ready(ready_key, std::move(ready));
+  if (!ready_key.empty() && dialect.is_cacheable()) keep_ready(ready_key, std::move(ready));
 }
 
 void Questions::keep_ready(const std::string& ready_key, Ready ready) {
@@ -234,6 +236,7 @@ void Questions::forget(const std::string& domain) {
 }
 
 void Questions::forget_all() {
+  ++epoch_;
   ready_.clear();
   ready_bytes_ = 0;
 }

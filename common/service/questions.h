@@ -122,8 +122,8 @@ class Questions {
   Format* find_format(std::string_view map);
   bool is_skipped(const std::string& domain) const;
   void give(Format& format, Status status, std::string_view text, const Reply& reply);
-  void answer(Format& format, const std::string& ready_key, const verdict::Verdict& verdict,
-              const Reply& reply);
+  void answer(Format& format, const AnswerFormat& dialect, const std::string& ready_key,
+              const verdict::Verdict& verdict, const Reply& reply);
   void drop(const std::string& request);
   void keep_ready(const std::string& ready_key, Ready ready);
   // Makes the callback that ends a wait: the first of it and the deadline replies.
@@ -142,6 +142,7 @@ class Questions {
   std::unordered_map<std::string, Ready, Hash, std::equal_to<>> ready_;
   std::map<std::uint64_t, Waiting> waiting_;  // numbers grow, so the oldest comes first
   std::uint64_t next_number_ = 1;
+  std::uint64_t epoch_ = 0;  // of forget_all(): what was asked before is not kept ready
   base::Timer deadline_;
   std::size_t ready_bytes_ = 0;  // of the replies
   std::size_t drop_cursor_ = 0;  // bucket of ready_ that lost an entry last

@@ -87,8 +87,10 @@ Rule rule_without_override(const Verdict& verdict) {
     // §2), the others are skipped by a server that can't be told host by host.
     if (is_enforced) return Rule::kDaneSomeEnforce;
   }
-  // Also for an unsigned MX RRset, where `dane` would hide the policy; and whatever DNS says now
-  // (RFC 8461 §5.1: a cached policy is applied when discovery fails).
+  // Also for an unsigned MX RRset, where `dane` would hide the policy. And where DNS gives no valid
+  // answer about TLSA: the host must still pass PKIX under a name that the policy allows, and mail
+  // flows. Whoever can keep TLSA answers away can so move a delivery from DANE to MTA-STS, not
+  // below it.
   if (is_enforced) return Rule::kStsEnforce;
   // RFC 7672 §2.1.2: a lookup error is never "no TLSA"; with no other host left, the mail waits.
   if (is_error(answer.mx_state)) return Rule::kDaneUnknown;

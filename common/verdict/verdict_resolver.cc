@@ -39,14 +39,16 @@ std::optional<Verdict> VerdictResolver::ask(const dane::NextHop& next_hop, Scope
   const auto pending = std::make_shared<Pending>(
       Pending{next_hop, with_override, {}, {}, scope != Scope::kSts, std::move(later)});
   const auto one_done = [this, pending] {
-    // After an answer that did not wait, there is nobody left to tell.
-    if (!pending->is_ready() || !pending->later) return;
     const Callback waiter = std::exchange(pending->later, {});
     waiter(decide_now(*pending));
   };
+  // What came first may be outdated by now: it is taken anew from memory.
   const auto sts =
-      policies_.ask(next_hop.domain, [pending, one_done](const mta_sts::PolicyAnswer& late) {
+      policies_.ask(next_hop.domain, [this, pending, one_done](const mta_sts::PolicyAnswer& late) {
         pending->sts = StsState::of(late);
+        // After an answer that did not wait, there is nobody left to tell.
+        if (!pending->is_ready() || !pending->later) return;
+        if (pending->needs_dane) refresh_dane(*pending);
         one_done();
       });
   if (sts.has_value()) pending->sts = StsState::of(*sts);
@@ -64,14 +66,29 @@ std::optional<Verdict> VerdictResolver::ask(const dane::NextHop& next_hop, Scope
     return decide_now(*pending);
   }
   if (pending->needs_dane) {
-    pending->dane = dane_.ask(next_hop, [pending, one_done](const dane::DaneResult& late) {
+    pending->dane = dane_.ask(next_hop, [this, pending, one_done](const dane::DaneResult& late) {
       pending->dane = late;
+      if (!pending->is_ready() || !pending->later) return;
+      refresh_sts(*pending);
       one_done();
     });
   }
   if (!pending->is_ready()) return std::nullopt;
   pending->later = {};
   return decide_now(*pending);
+}
+
+void VerdictResolver::refresh_dane(Pending& pending) {
+  dane::DaneResult now = dane_.ask(pending.next_hop, [](const dane::DaneResult&) {});
+  if (now.answer != nullptr) pending.dane = std::move(now);
+}
+
+void VerdictResolver::refresh_sts(Pending& pending) {
+  const auto now = policies_.ask(pending.next_hop.domain, [](const mta_sts::PolicyAnswer&) {});
+  if (!now.has_value()) return;
+  const bool is_from_network = pending.sts->is_from_network;
+  pending.sts = StsState::of(*now);
+  pending.sts->is_from_network = is_from_network;
 }
 
 Verdict VerdictResolver::decide_now(const Pending& pending) const {

@@ -41,6 +41,8 @@ class VerdictResolver {
   std::optional<Verdict> ask(const dane::NextHop& next_hop, Scope scope, bool with_override,
                              Callback later);
   Verdict decide_now(const Pending& pending) const;
+  void refresh_dane(Pending& pending);
+  void refresh_sts(Pending& pending);
 
   mta_sts::PolicyResolver& policies_;
   dane::DaneResolver& dane_;

@@ -81,6 +81,7 @@ void write_network_metrics(service::MetricsText& out, const dns::UnboundResolver
   }
   constexpr std::string_view kBounds = "Times that a limit was reached";
   out.counter("bound_hits_total", kBounds, "bound=\"dns_open\"", dns.queue_waits);
+  out.counter("bound_hits_total", kBounds, "bound=\"dns_queue\"", dns.queue_refused);
   out.counter("bound_hits_total", kBounds, "bound=\"https_open\"", https.queue_waits);
 }
 

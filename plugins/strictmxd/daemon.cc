@@ -291,7 +291,7 @@ class Daemon::Core {
     questions_->forget_all();
     // libunbound's cache has times of its own, and can't be emptied: a new one begins with none.
     loop_->post([this] {
-      auto resolver = dns::UnboundResolver::create(*loop_, dns_settings_);
+      auto resolver = dns::UnboundResolver::create(*loop_, as_validated(dns_settings_));
       if (resolver.ok()) {
         resolver_->drop_retired();
         resolver_->replace(std::move(resolver).value());
@@ -300,6 +300,12 @@ class Daemon::Core {
                         {{"reason", resolver.error().detail}});
       }
     });
+  }
+
+  // Validation that has worked with the same name servers is not given up by starting anew.
+  dns::ResolverSettings as_validated(dns::ResolverSettings wanted) const {
+    wanted.has_validated = wanted.is_same_as(dns_settings_) && resolver_->current().is_validating();
+    return wanted;
   }
 
   void add_commands() {
@@ -395,7 +401,7 @@ class Daemon::Core {
     if (!config.ok()) return fail(StartError::kConfig, config.error().detail);
     auto settings = read_settings(config.value());
     if (!settings.ok()) return fail(StartError::kConfig, settings.error().detail);
-    auto resolver = dns::UnboundResolver::create(*loop_, settings.value().dns);
+    auto resolver = dns::UnboundResolver::create(*loop_, as_validated(settings.value().dns));
     if (!resolver.ok()) return fail(StartError::kConfig, resolver.error().detail);
     auto client = http::HttpsClient::create(*loop_, settings.value().https);
     if (!client.ok()) return fail(StartError::kConfig, client.error().detail);

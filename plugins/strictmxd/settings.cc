@@ -65,6 +65,10 @@ base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
   }
   settings.has_dane_answers = config.flag("postfix.dane");
   for (const base::TableSetting& table : config.tables("override")) {
+    for (const auto& [name, texts] : table.members) {
+      if (name == "mx" || texts.size() == 1) continue;
+      return fail(ConfigError::kValue, table.place + ": override: " + name + ": is one text");
+    }
     const auto mx = table.members.find("mx");
     auto one =
         verdict::read_override({table.text("domain"), table.text("mode"),

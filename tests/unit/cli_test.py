@@ -651,7 +651,10 @@ class OverrideTables(unittest.TestCase):
                 (head + 'mode = "off"\n', 1, "mode:"), (head + "mode = 1\n", 1, "mode:"),
                 (head + 'mods = "none"\n', 1, "mods:"),
                 (head + 'mode = "none"\nuntil = 07:32:00\n', 1, "until:"),
-                (head + 'mx = [1]\n', 1, "mx:"), ('override = 1\n', 1, "override:"),
+                (head + 'mx = [1]\n', 1, "mx:"),
+                ('[[override]]\ndomain = ["a.example", "b.example"]\nmode = "none"\n', 1,
+                 "domain:"),
+                (head + 'mode = "none"\nuntil = []\n', 1, "until:"), ('override = 1\n', 1, "override:"),
                 ('[override]\ndomain = "a.example"\n', 1, "override:")):
             with self.subTest(text):
                 done, name = self.check(text)

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -364,6 +365,68 @@ TEST(DaneLife, FailedMxRefreshKeepsWhatIsAlive) {
   EXPECT_EQ(world.ask("example.com")->mx_state, MxState::kSecure);
   world.clock.advance(seconds(50));
   EXPECT_EQ(world.ask("example.com")->mx_state, MxState::kFailed);
+}
+
+// Its host is known from a domain: nothing is left to wait for.
+TEST(Rfc7672Sec222Hosts, ConfiguredHostMayBeKnownAlready) {
+  World world;
+  world.mx("example.com", true, {"mx.example"});
+  world.host("mx.example", true);
+  world.tlsa("mx.example", true, {{3, 1, 1, kDigest}});
+  world.ask("example.com");
+  const auto answer = world.ask(world.hop("mx.example", true), false);
+  ASSERT_NE(answer, nullptr);
+  EXPECT_EQ(answer->hosts.at(0).dane->state, HostState::kUsable);
+  EXPECT_EQ(world.resolver.asked["mx.example"], 1);
+}
+
+// One domain with many hosts must not take every DNS question there may be.
+TEST(DaneLife, FewHostsOfADomainAreAskedForAtOnce) {
+  World world;
+  std::vector<std::string> names;
+  for (int i = 0; i < 10; ++i) names.push_back("mx" + std::to_string(i) + ".example");
+  for (const std::string& name : names) world.host(name, false);
+  world.mx("example.com", true, names);
+  std::size_t most = 0;
+  bool is_done = false;
+  world.dane.ask(world.hop("example.com"), [&is_done](const DaneResult&) { is_done = true; });
+  for (int i = 0; i < 100 && !is_done; ++i) {
+    world.pending.deliver_one();
+    most = std::max(most, world.pending.size());
+  }
+  EXPECT_TRUE(is_done);
+  EXPECT_EQ(most, kHostsAtOnce);
+  for (const std::string& name : names) EXPECT_EQ(world.resolver.asked[name], 1);
+}
+
+TEST(DaneLife, LargeRecordsCountAsMoreEntries) {
+  World world;
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "d" + std::to_string(i) + ".example";
+    world.mx(name, true, {"mx." + name});
+    world.host("mx." + name, true);
+    world.tlsa("mx." + name, true,
+               std::vector<dns::TlsaRecord>(kMaxTlsaRecords, {3, 0, 0, std::string(5000, 'x')}));
+    const auto answer = world.ask(name);
+    ASSERT_NE(answer, nullptr);
+    std::size_t bytes = 0;
+    for (const std::string& record : answer->hosts.at(0).dane->records) bytes += record.size();
+    EXPECT_LE(bytes, kMaxTlsaTextBytes + kMaxTlsaRecords * 20);
+  }
+  EXPECT_LT(world.dane.hosts(), 20u);  // 100 KiB in all
+  EXPECT_LT(world.dane.size(), 20u);
+}
+
+TEST(DaneLife, ForgettingReachesWhatIsUnderWay) {
+  World world;
+  world.mx("example.com", true, {"mx.example"});
+  world.host("mx.example", false);
+  world.ask(world.hop("example.com"), false);
+  world.dane.forget("example.com");
+  world.pending.deliver();
+  world.clock.advance(seconds(1));
+  world.ask("example.com");
+  EXPECT_EQ(world.resolver.asked["example.com"], 2);
 }
 
 TEST(DaneLife, ForgottenDomainsAreLookedUpAnew) {

@@ -373,6 +373,25 @@ TEST(Rfc8461Sec32Policy, LinesAreKeyColonSpaceValue) {
                                       "mx: MX.Example", "x: a  \xC3\xA9"}));
 }
 
+// Our own form of a line has a blank that the published one may lack: what was accepted is read
+// back.
+TEST(Rfc8461Sec33Policy, AcceptedPolicyOfTheLargestSizeIsReadBack) {
+  std::string body = "version:STSv1\nmode:enforce\nmax_age:604800\n";
+  for (int i = 0; body.size() + 64 < kMaxPolicyBytes && i < 500; ++i) {
+    std::string host = "h" + std::to_string(i);
+    while (host.size() < 115) host += (host.size() % 40 == 39) ? ".x" : "x";
+    body += "mx:" + host + ".example\n";
+  }
+  while (body.size() + 8 < kMaxPolicyBytes) body += "x:y\n";
+  const auto published = parse_policy(body);
+  ASSERT_TRUE(published.ok()) << published.error().detail;
+  std::string stored;
+  for (const std::string& line : published.value().lines) stored += line + "\n";
+  const auto back = parse_accepted_policy(stored);
+  ASSERT_TRUE(back.ok()) << back.error().detail;
+  EXPECT_EQ(back.value(), published.value());
+}
+
 TEST(Rfc8461Sec33Policy, SizeIsBounded) {
   const std::string start = with_mx("x: ");
   const std::string largest = start + std::string(kMaxPolicyBytes - start.size(), 'y');

@@ -313,6 +313,40 @@ TEST(DaneAnswers, FailureIsTempWithTheReasonAndNotKeptLong) {
   EXPECT_EQ(world.ask("QUERY example.com"), "OK dane-only");
 }
 
+// A question that waits over a reload is told as it was asked, and its reply is not kept for those
+// that come after it.
+TEST(DaneAnswers, ReloadWhileAQuestionWaits) {
+  FakeWorld world;
+  publish_dane(world, "example.com");
+  world.publish("example.com", with_mode("testing"));
+  std::string got;
+  world.questions.ask("postfix example.com",
+                      [&got](std::string_view framed) { got = FakeWorld::unframed(framed); });
+  world.questions.replace_format("postfix", world.postfix_dane);
+  world.pending.deliver();
+  EXPECT_EQ(got, "NOTFOUND ");
+  EXPECT_EQ(world.ask("postfix example.com"), "OK dane-only");
+}
+
+// While DNS is slow about DANE, the policy that was there first may change.
+TEST(DaneAnswers, TheHalfThatCameFirstIsTakenAnew) {
+  FakeWorld world;
+  world.publish("example.com", with_mode("testing"));
+  EXPECT_EQ(world.ask("postfix example.com"), "NOTFOUND ");
+  std::string got;
+  world.questions.ask("QUERY example.com",
+                      [&got](std::string_view framed) { got = FakeWorld::unframed(framed); });
+  mta_sts::CachedPolicy enforce;
+  enforce.id = "2";
+  enforce.mode = mta_sts::PolicyMode::kEnforce;
+  enforce.body = "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 604800";
+  enforce.fetched = world.clock.now();
+  enforce.expires = world.clock.now() + hours(100);
+  world.cache.put("example.com", enforce);
+  world.pending.deliver();
+  EXPECT_EQ(got, "OK secure match=mx1.example.com servername=hostname");
+}
+
 TEST(Overrides, ChangeAnswersThatWereReady) {
   FakeWorld world;
   world.publish("example.com", kEnforce);
