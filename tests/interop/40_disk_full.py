@@ -1,6 +1,6 @@
 """The store's disk fills up (issue: "Disk full: serves from memory, says so, recovers").
 
-Set-up: the store on a tmpfs of a few megabytes; one domain with a policy stored.
+Set-up: the store on a small tmpfs; one domain with a policy stored.
 
 Flow: a file takes all space that is left.
     known and new domains are answered from memory; log and /healthz say that nothing can be stored
@@ -13,7 +13,8 @@ from lab.processes import run
 from lab.socketmap import ask
 from lab.testing import check, check_equal, wait_until
 
-SIZE_KIB = 4096
+# Room for the store and for one file of the results' spool, which has 8 MiB from the start.
+SIZE_KIB = 24 * 1024
 NEW_DOMAINS = 50
 SECURE = "OK secure match=mx-good.hosts.test servername=hostname"
 STORED_SECONDS = 2
