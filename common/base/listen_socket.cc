@@ -66,20 +66,15 @@ bool somebody_listens(const sockaddr_un& address, SocketKind kind) {
          errno != ECONNREFUSED;
 }
 
-Outcome<ListenError> set_access(const std::string& path, const ListenerSetting& setting,
-                                std::uint32_t default_mode) {
-  if (!setting.group.empty()) {
-    const group* entry = getgrnam(setting.group.c_str());
-    if (entry == nullptr) {
-      return fail(ListenError::kAddress, fmt::format("{}: no group {}", path, setting.group));
-    }
-    if (chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) {
-      return fail(ListenError::kSystem, fmt::format("{}: chown: {}", path, reason()));
-    }
+// The folder may be another user's, who can put a link in the socket's place: none is followed.
+Outcome<ListenError> set_group(const std::string& path, const std::string& name) {
+  if (name.empty()) return done();
+  const group* entry = getgrnam(name.c_str());
+  if (entry == nullptr) {
+    return fail(ListenError::kAddress, fmt::format("{}: no group {}", path, name));
   }
-  const mode_t mode = setting.mode != 0 ? setting.mode : default_mode;
-  if (chmod(path.c_str(), mode) != 0) {
-    return fail(ListenError::kSystem, fmt::format("{}: chmod: {}", path, reason()));
+  if (lchown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) {
+    return fail(ListenError::kSystem, fmt::format("{}: lchown: {}", path, reason()));
   }
   return done();
 }
@@ -111,8 +106,10 @@ Result<UniqueDescriptor, ListenError> open_unix(const ListenerSetting& setting,
   }
   UniqueDescriptor descriptor(socket(AF_UNIX, type_of(kind) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!descriptor) return fail(ListenError::kSystem, path + ": socket: " + reason());
-  // No moment with a wider mode than asked for: bind() makes it closed, chmod opens it.
-  const mode_t before = umask(0777);
+  // bind() itself makes it with its mode: a chmod() after it would follow a link that the folder's
+  // owner puts in its place.
+  const mode_t mode = setting.mode != 0 ? setting.mode : default_mode;
+  const mode_t before = umask(~mode & 0777);
   const int bound =
       bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int bind_errno = errno;
@@ -120,8 +117,8 @@ Result<UniqueDescriptor, ListenError> open_unix(const ListenerSetting& setting,
   if (bound != 0) {
     return fail(ListenError::kSystem, fmt::format("{}: bind: {}", path, std::strerror(bind_errno)));
   }
-  auto access = set_access(path, setting, default_mode);
-  if (!access.ok()) return access.error();
+  auto grouped = set_group(path, setting.group);
+  if (!grouped.ok()) return grouped.error();
   if (kind == SocketKind::kStream && listen(descriptor.get(), kListenBacklog) != 0) {
     return fail(ListenError::kSystem, path + ": listen: " + reason());
   }

@@ -70,7 +70,9 @@ base::Result<KeyRecord, SignatureStatus> parse_key_record(std::string_view text)
   if (!has_part(services, "*") && !has_part(services, kTlsrptService)) {
     return wrong(kKeyService, "s", services, "tlsrpt or * (RFC 8460 §3)");
   }
-  record.is_strict = has_part(tags.value_or("t", ""), "s");
+  const std::string_view flags = tags.value_or("t", "");
+  if (has_part(flags, "y")) return wrong(kKeyTesting, "t", flags, "no y, which says: in testing");
+  record.is_strict = has_part(flags, "s");
   auto bytes = decode_base64_tag(key->value);
   if (!bytes.has_value() || bytes->empty()) return wrong(kKeySyntax, "p", key->value, "base64");
   record.key = *std::move(bytes);

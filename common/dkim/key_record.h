@@ -26,7 +26,8 @@ struct KeyRecord {
   bool is_strict = false;  // t=s: the domain of i= is that of d=, not one below it
 };
 
-// A record that can serve for TLS reports: service type "*" (also without s=) or "tlsrpt".
+// A record that can serve for TLS reports: service type "*" (also without s=) or "tlsrpt", and not
+// in testing, since a message signed with such a key counts as one without a signature.
 base::Result<KeyRecord, SignatureStatus> parse_key_record(std::string_view text);
 
 // `service` is a service type ("tlsrpt", "email", "*"), `key` the bytes of p=.

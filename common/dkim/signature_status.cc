@@ -48,6 +48,8 @@ std::string_view signature_status_name(SignatureStatus status) {
       return "key-hash";
     case kKeyService:
       return "key-service";
+    case kKeyTesting:
+      return "key-testing";
     case kKeyStrict:
       return "key-strict";
     case kKeyTooShort:

@@ -33,6 +33,7 @@ enum class SignatureStatus {
   kKeyType,      // k= is unknown or not the one of a=
   kKeyHash,      // h= without sha256
   kKeyService,   // s= has neither tlsrpt nor * (RFC 8460 §3)
+  kKeyTesting,   // t=y: as if there were no signature, even where it is right (RFC 6376 §3.6.1)
   kKeyStrict,    // t=s, and i= is in a subdomain of d=
   kKeyTooShort,  // RSA under 1024 bits (RFC 8301 §3.2)
   // The signature.

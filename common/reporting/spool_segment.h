@@ -15,7 +15,10 @@
 // Use: SegmentWriter::create(), then slot(), put text there, and finish() or discard().
 // read_records() on bytes of a file.
 // Threads: one at a time for each writer, but for sync(). Errors: SpoolError.
-// Known gaps: a file that somebody cuts off under a running writer ends the process (SIGBUS).
+// Known gaps: a page that can't be written ends the process (SIGBUS). So does a file that somebody
+// cuts off under a running writer, and a full disk under a file system that copies on write and
+// does not keep for a mapped write what posix_fallocate() reserved (btrfs of older kernels). What
+// was taken before is read by the next process.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +44,8 @@ enum class SpoolError {
 
 class SegmentWriter {
  public:
-  // A new file, all of its blocks reserved, so that writing needs no room later.
+  // A new file, all of its blocks reserved, so that writing needs no room later, where the file
+  // system keeps them for it (see the known gaps).
   static base::Result<std::unique_ptr<SegmentWriter>, SpoolError> create(const std::string& path,
                                                                          std::size_t bytes);
   ~SegmentWriter();

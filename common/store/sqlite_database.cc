@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,7 @@
 #include <cstring>
 #include <deque>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -225,16 +227,33 @@ class Connection : public Transaction {
   std::map<std::string_view, std::unique_ptr<sqlite3_stmt, StatementFree>> statements_;
 };
 
-// Moves a damaged file out of the way. Says where it went.
+constexpr const char* kSuffixes[] = {"", "-wal", "-shm", "-journal"};
+constexpr int kMaxSetAsideInOneSecond = 100;  // more is no damage that another name would help with
+
+// A name at which nothing stands yet, so that what was set aside before is never replaced. Nobody
+// else makes such names: the lock is ours. Empty: none.
+std::string free_name(const std::string& wanted) {
+  for (int number = 1; number <= kMaxSetAsideInOneSecond; ++number) {
+    std::string name = number == 1 ? wanted : fmt::format("{}-{}", wanted, number);
+    const bool is_free = std::all_of(std::begin(kSuffixes), std::end(kSuffixes), [&](auto suffix) {
+      struct stat status {};
+      return lstat((name + suffix).c_str(), &status) != 0 && errno == ENOENT;
+    });
+    if (is_free) return name;
+  }
+  return {};
+}
+
+// Moves a damaged file out of the way. Says where it went; empty: it stays where it is.
 std::string set_aside(const std::string& path) {
   std::string stamp = base::format_utc(base::SystemClock().now());
   std::erase(stamp, ':');
-  std::string aside = path + ".corrupt-" + stamp;
+  std::string aside = free_name(path + ".corrupt-" + stamp);
+  if (aside.empty()) return {};
   std::error_code error;
-  std::filesystem::rename(path, aside, error);
-  if (error) return {};
-  for (const char* suffix : {"-wal", "-shm", "-journal"}) {
-    std::filesystem::rename(path + suffix, aside + suffix, error);  // often not there
+  for (const char* suffix : kSuffixes) {
+    std::filesystem::rename(path + suffix, aside + suffix, error);
+    if (error && *suffix == '\0') return {};  // the others are often not there
   }
   return aside;
 }
@@ -391,7 +410,7 @@ class SqliteDatabase::Core {
 
   Outcome<StoreError> begin() {
     if (connection_ == nullptr) {
-      // A reset failed earlier (no space, no permission); try again.
+      // It could not be opened earlier (no space, no permission); try again.
       begin_anew();
       if (connection_ == nullptr) return fail(StoreError::kSystem, "the store can't be opened");
     }
@@ -411,46 +430,57 @@ class SqliteDatabase::Core {
     return result.ok() ? released : result;
   }
 
+  // The store may be damaged: opens it, and puts a new one in its place if it is. A store that
+  // can't be opened for another reason (no space, no permission) stays where it is.
   void begin_anew() {
     connection_.reset();
-    if (std::filesystem::exists(path_)) {
-      auto checked = Connection::open(path_);
-      if (checked.ok()) {
-        const bool is_sound = sound(*checked.value());
-        if (is_sound) {
-          connection_ = std::move(checked).value();
-          return;
-        }
-      }
-      checked = fail(StoreError::kCorrupt, "");
+    std::error_code unknown;  // what can't be looked at shows as the opening's own error
+    if (!std::filesystem::exists(path_, unknown) && !unknown) is_reset_due_ = true;
+    auto opened = open_sound();
+    if (!opened.ok() && opened.error().code == StoreError::kCorrupt) {
       const std::string aside = set_aside(path_);
-      base::log_error("store is corrupt: set aside, a new one is begun",
-                      {{"store", path_}, {"kept_as", aside}});
+      if (!aside.empty()) {
+        base::log_error("store is corrupt: set aside, a new one is begun",
+                        {{"store", path_}, {"kept_as", aside}, {"reason", opened.error().detail}});
+        is_reset_due_ = true;
+        opened = open_sound();
+      }
     }
-    auto opened = Connection::open(path_);
-    if (!opened.ok()) {
-      base::log_error("a new store can't be begun", {{"reason", opened.error().detail}});
-      return;
+    const std::string trouble = opened.ok() ? "" : opened.error().detail;
+    if (!trouble.empty() && trouble != trouble_) {
+      base::log_error("store can't be opened, tried again with the next work",
+                      {{"store", path_}, {"reason", trouble}});
     }
+    trouble_ = trouble;
+    if (!opened.ok()) return;
     connection_ = std::move(opened).value();
+    if (!is_reset_due_) return;
+    is_reset_due_ = false;
     ++resets_;
     loop_.post([alive = is_alive_, this] {
       if (*alive) on_reset_();
     });
   }
 
-  static bool sound(Connection& connection) {
+  base::Result<std::unique_ptr<Connection>, StoreError> open_sound() const {
+    auto opened = Connection::open(path_);
+    if (!opened.ok()) return opened;
     std::string verdict;
-    auto checked = connection.query("PRAGMA quick_check(1)", {},
-                                    [&](const Row& row) { verdict = row.text(0); });
-    return checked.ok() && verdict == "ok";
+    const auto checked = opened.value()->query("PRAGMA quick_check(1)", {},
+                                               [&](const Row& row) { verdict = row.text(0); });
+    if (!checked.ok()) return fail(checked.error().code, path_ + ": " + checked.error().detail);
+    if (verdict != "ok") return fail(StoreError::kCorrupt, path_ + ": " + verdict);
+    return opened;
   }
 
   base::EventLoop& loop_;
   const std::string path_;
   const std::function<void()> on_reset_;
   base::UniqueDescriptor lock_;
-  std::unique_ptr<Connection> connection_;  // the thread's, once it runs
+  // The thread's, once it runs.
+  std::unique_ptr<Connection> connection_;
+  std::string trouble_;        // why it could not be opened last time, as logged
+  bool is_reset_due_ = false;  // the store is gone, and the new one not yet there to tell of
   std::thread thread_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -5,7 +5,8 @@
 // work that waits is done.
 // Errors: open() gives kBusy where another process holds the store (its pid is in the detail),
 // kNewer for a newer schema, kSystem for a path that can't be used. A corrupt file is renamed to
-// PATH.corrupt-TIME and a new one is begun; on_reset is then called on the loop.
+// PATH.corrupt-TIME (-2, -3, ... where that is taken) and a new one is begun; on_reset is then
+// called on the loop. One that can't be opened for another reason stays where it is.
 // Limits: one process a file, by a lock on PATH.lock.
 #pragma once
 

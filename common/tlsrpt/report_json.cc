@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <jansson.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -331,7 +332,8 @@ class ReportReader {
     for (std::size_t i = 0; i < details.size() && !failure_.has_value(); ++i) {
       place_ = fmt::format("{}failure-details[{}].", here, i);
       result.failure_details.push_back(read_detail(details[i]));
-      sum += result.failure_details.back().failed_session_count;
+      // Without the bound, details of kMaxCount would wrap.
+      sum = std::min(sum + result.failure_details.back().failed_session_count, kMaxCount);
     }
     place_ = here;
     if (sum > result.failed) {

@@ -1399,11 +1399,13 @@ path = "{cls.folder}/store.db"
                              .stdout.splitlines()), 1)
 
     def record(self, *keys, path="strictmx.sock"):
+        return self.questions(*(b"record " + key for key in keys), path=path)
+
+    def questions(self, *texts, path="strictmx.sock"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.connect(str(self.folder / path))
             answers = []
-            for key in keys:
-                text = b"record " + key
+            for text in texts:
                 link.sendall(b"%d:%s," % (len(text), text))
                 reply = link.recv(65536).decode()
                 answers.append(reply.partition(":")[2].rstrip(","))
@@ -1419,6 +1421,16 @@ path = "{cls.folder}/store.db"
             self.assertRegex(answer, r"^PERM not a result: .+")
         found = self.wait_for_results(domain, 2)
         self.assertEqual(found[0]["policies"][0]["summary"]["total-failure-session-count"], 2)
+
+    def test_names_kept_for_later_are_not_served(self):
+        page = (SOURCE / "packaging/man/strictmxd.8").read_text().replace("\\-", "-")
+        kept = re.search(r"^The names (.+) are kept for later versions\.$", page, re.MULTILINE)[1]
+        names = re.findall(r"[a-z-]+", kept.replace(" and ", ", "))
+        self.assertGreater(len(names), 1)
+        for name, answer in zip(names, self.questions(*(name.encode() + b" a.example"
+                                                        for name in names))):
+            with self.subTest(name):
+                self.assertRegex(answer, "^PERM request is not ")
 
     def colours(self, **environment):
         master, slave = pty.openpty()

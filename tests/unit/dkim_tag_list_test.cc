@@ -88,7 +88,7 @@ TEST(Rfc6376Sec361KeyRecord, OneReasonEach) {
   };
   const std::vector<Case> cases = {
       {"least", "p=AAAA", kVerified},
-      {"all tags", "v=DKIM1; h=sha1:sha256; k=rsa; n=note; s=tlsrpt; t=y; p=AAAA", kVerified},
+      {"all tags", "v=DKIM1; h=sha1:sha256; k=rsa; n=note; s=tlsrpt; t=s; p=AAAA", kVerified},
       {"historic g", "v=DKIM1; g=*; p=AAAA", kVerified},
       {"unknown tag", "v=DKIM1; zz=1; p=AAAA", kVerified},
       {"folded key", "p=AA\r\n AA", kVerified},
@@ -116,6 +116,9 @@ TEST(Rfc6376Sec361KeyRecord, OneReasonEach) {
       {"any in a list", "s=email:*; p=AAAA", kVerified},
       {"mail only", "s=email; p=AAAA", kKeyService},
       {"unknown service", "s=tlsrpt2; p=AAAA", kKeyService},
+      {"in testing", "t=y; p=AAAA", kKeyTesting},
+      {"in testing, in a list", "t=s : y; p=AAAA", kKeyTesting},
+      {"unknown flags", "t=Y:yy:x; p=AAAA", kVerified},
       {"too large", "n=" + std::string(kMaxKeyRecordBytes, 'x') + "; p=AAAA", kKeyTooLarge},
   };
   for (const Case& c : cases) {
@@ -129,11 +132,11 @@ TEST(Rfc6376Sec361KeyRecord, OneReasonEach) {
 }
 
 TEST(Rfc6376Sec361KeyRecord, Flags) {
-  const auto strict = parse_key_record("t=y:s; p=AAAA");
-  const auto testing = parse_key_record("t=y; p=AAAA");
-  ASSERT_TRUE(strict.ok() && testing.ok());
+  const auto strict = parse_key_record("t=x:s; p=AAAA");
+  const auto other = parse_key_record("t=x; p=AAAA");
+  ASSERT_TRUE(strict.ok() && other.ok());
   EXPECT_TRUE(strict.value().is_strict);
-  EXPECT_FALSE(testing.value().is_strict);
+  EXPECT_FALSE(other.value().is_strict);
 }
 
 TEST(Rfc1035Sec33ZoneFile, CharacterStringsHave255BytesAtMost) {

@@ -282,7 +282,9 @@ TEST(Rfc6376Sec612Verifier, OneReasonForEachKeyAnswer) {
       {"no version", "§3.6.1", answered({test_record("k=ed25519; ")}), kVerified},
       {"for reports", "RFC 8460 §3", answered({test_record("k=ed25519; s=tlsrpt; ")}), kVerified},
       {"for mail", "RFC 8460 §3", answered({test_record("k=ed25519; s=email; ")}), kKeyService},
-      {"testing", "t=y", answered({test_record("k=ed25519; t=y; ")}), kVerified},
+      {"testing", "t=y", answered({test_record("k=ed25519; t=y; ")}), kKeyTesting},
+      {"testing and strict", "t=y", answered({test_record("k=ed25519; t=s:y; ")}), kKeyTesting},
+      {"unknown flag", "t=", answered({test_record("k=ed25519; t=yes; ")}), kVerified},
       {"no answer", "§6.1.2", {KeyAnswer::Lookup::kTemporary, {}}, kDnsTemporary},
       {"bogus", "DNSSEC", {KeyAnswer::Lookup::kBogus, {}}, kDnsBogus},
       {"no record", "§6.1.2", answered({}), kKeyMissing},
@@ -310,7 +312,7 @@ TEST(Rfc6376Sec612Verifier, OneReasonForEachKeyAnswer) {
 }
 
 TEST(Rfc6376Sec361Verifier, StrictKeyWantsTheSameDomain) {
-  const auto strict = answered({test_record("k=ed25519; t=y:s; ")});
+  const auto strict = answered({test_record("k=ed25519; t=x:s; ")});
   const std::string usual = kUsual;
   EXPECT_EQ(verdict_of(message_with(usual), strict).status, kVerified);
   EXPECT_EQ(verdict_of(message_with(usual + "; i=@Sender.example"), strict).status, kVerified);

@@ -2,10 +2,13 @@
 #include "common/store/sqlite_database.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
+#include <sys/resource.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -195,6 +198,88 @@ TEST_F(SqliteStore, DamageWhileRunningIsSetAsideAndTold) {
   EXPECT_EQ(files_set_aside(), 1u);
   EXPECT_EQ(resets_, 1);
   EXPECT_TRUE(insert("a.example").ok());
+}
+
+TEST_F(SqliteStore, EachFileSetAsideIsKept) {
+  // Most of these fall into one second, which is what the name tells.
+  constexpr std::size_t kTimes = 5;
+  for (std::size_t i = 1; i <= kTimes; ++i) {
+    std::ofstream(path_, std::ios::binary) << std::string(10000 * i, 'x');
+    open_ok();
+    database_.reset();
+    EXPECT_EQ(files_set_aside(), i);
+  }
+  std::size_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("strictmx.db.corrupt-")) bytes += entry.file_size();
+  }
+  EXPECT_EQ(bytes, 10000U * (1 + 2 + 3 + 4 + 5));
+}
+
+TEST_F(SqliteStore, WhatCantBeOpenedIsNotSetAside) {
+  const auto say_corrupt = [](Transaction&) { return base::fail(StoreError::kCorrupt, "a test"); };
+  struct Case {
+    const char* name;
+    std::function<void(const std::string&)> put;
+  };
+  const Case cases[] = {
+      {"a folder", [](const std::string& path) { std::filesystem::create_directory(path); }},
+      {"a link to itself",
+       [](const std::string& path) { std::filesystem::create_symlink(path, path); }},
+  };
+  open_ok();
+  ASSERT_TRUE(insert("a.example").ok());
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    std::filesystem::rename(path_, path_ + ".away");
+    c.put(path_);
+    EXPECT_FALSE(run(say_corrupt).ok());
+    const auto refused = insert("b.example");
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, StoreError::kSystem);
+    EXPECT_EQ(files_set_aside(), 0U);
+    std::filesystem::remove(path_);
+    std::filesystem::rename(path_ + ".away", path_);
+    EXPECT_EQ(count(), 1);
+    EXPECT_EQ(resets_, 0);
+  }
+}
+
+TEST_F(SqliteStore, DamageOnAFullDiskKeepsTheDamagedFile) {
+  open_ok();
+  for (const char* domain : {"a.example", "b.example"}) ASSERT_TRUE(insert(domain).ok());
+  database_.reset();  // all of it in the main file
+  open_ok();
+  const auto size = std::filesystem::file_size(path_);
+  {
+    std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+    file << std::string(size, '\x5a');
+  }
+  // Files can't grow.
+  const auto usual_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &usual), 0);
+  const rlimit none{0, usual.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  const auto found = run([](Transaction&) { return base::fail(StoreError::kCorrupt, "a test"); });
+  const auto refused = insert("c.example");
+  const auto refused_again = insert("c.example");
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &usual), 0);
+  std::signal(SIGXFSZ, usual_handler);
+  EXPECT_FALSE(found.ok() || refused.ok() || refused_again.ok());
+  EXPECT_EQ(resets_, 0);
+
+  const auto accepted = insert("d.example");
+  EXPECT_TRUE(accepted.ok());
+  EXPECT_EQ(resets_, 1);
+  EXPECT_EQ(count(), 1);
+  ASSERT_EQ(files_set_aside(), 1U);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("strictmx.db.corrupt-")) continue;
+    EXPECT_EQ(entry.file_size(), size);
+  }
 }
 
 TEST_F(SqliteStore, MissingFolderIsAClearError) {

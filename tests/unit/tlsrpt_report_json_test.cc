@@ -459,6 +459,22 @@ TEST(Rfc8460Sec7Bounds, BothSides) {
   }
 }
 
+// RFC 7493 §2.2 bounds each count; the sum of many must not go round and look small.
+TEST(Rfc8460Sec4Seen, SumOfLargestDetailsIsAboveTheTotal) {
+  for (const std::size_t count : {std::size_t{2}, std::size_t{2048}, std::size_t{2049}}) {
+    SCOPED_TRACE(count);
+    Report report = sample_report();
+    report.policies[0].failed = kMaxCount - 1;
+    FailureDetail largest = report.policies[0].failure_details[0];
+    largest.failed_session_count = kMaxCount;
+    report.policies[0].failure_details.assign(count, largest);
+    const auto read = read_report_json(write_report_json(report));
+    ASSERT_TRUE(read.ok()) << read.error().detail;
+    ASSERT_EQ(read.value().remarks.size(), 1U);
+    EXPECT_EQ(read.value().remarks[0].departure, Departure::kDetailsAboveTotal);
+  }
+}
+
 TEST(Rfc8460Sec7Bounds, DetailsCountOverAllPolicies) {
   Report report = sample_report();
   report.policies.push_back(report.policies[0]);
