@@ -107,6 +107,18 @@ Result<std::string, ConfigError> read_config(const std::string& path) {
   }
 }
 
+Result<std::vector<std::string>, ConfigError> read_texts(const toml::node& node) {
+  std::vector<std::string> list;
+  const auto* array = node.as_array();
+  if (array == nullptr) return fail(ConfigError::kValue, "is a list of texts");
+  for (const auto& item : *array) {
+    const auto* text = item.as_string();
+    if (text == nullptr) return fail(ConfigError::kValue, "is a list of texts");
+    list.push_back(text->get());
+  }
+  return list;
+}
+
 Result<ListenerSetting, ConfigError> read_listener(const toml::node& node) {
   ListenerSetting setting;
   if (const auto* text = node.as_string()) {
@@ -165,13 +177,12 @@ Result<TableSetting, ConfigError> read_table(const ConfigKey& key, const std::st
           text << one.get();
       });
       texts.push_back(text.str());
-    } else if (const auto* list = value.as_array()) {
-      for (const auto& item : *list) {
-        const auto* text = item.as_string();
-        if (text == nullptr)
-          return fail(ConfigError::kValue, fmt::format("{}: is a list of texts", name.str()));
-        texts.push_back(text->get());
+    } else if (value.is_array()) {
+      auto list = read_texts(value);
+      if (!list.ok()) {
+        return fail(list.error().code, fmt::format("{}: {}", name.str(), list.error().detail));
       }
+      texts = std::move(list).value();
     } else {
       return fail(ConfigError::kValue, fmt::format("{}: is a text or a list of texts", name.str()));
     }
@@ -276,6 +287,25 @@ class ConfigReader {
     return done();
   }
 
+  Outcome<ConfigError> store_tables(const ConfigKey& key, const toml::node& node) {
+    const std::string name(key.name);
+    std::vector<TableSetting> list;
+    const auto* array = node.as_array();
+    if (array == nullptr) {
+      return fail(ConfigError::kValue, fmt::format("is written as [[{}]] tables", name));
+    }
+    for (const auto& item : *array) {
+      auto one = read_table(key, fmt::format("{}:{}", path_, item.source().begin.line), item);
+      if (!one.ok()) {
+        return fail(one.error().code,
+                    fmt::format("line {}: {}", item.source().begin.line, one.error().detail));
+      }
+      list.push_back(std::move(one).value());
+    }
+    config_.values_[name] = std::move(list);
+    return done();
+  }
+
   Outcome<ConfigError> store(const ConfigKey& key, const toml::node& node) {
     const std::string name(key.name);
     switch (key.type) {
@@ -289,15 +319,9 @@ class ConfigReader {
         return done();
       }
       case ConfigType::kTextList: {
-        std::vector<std::string> list;
-        const auto* array = node.as_array();
-        if (array == nullptr) return fail(ConfigError::kValue, "is a list of texts");
-        for (const auto& item : *array) {
-          const auto* text = item.as_string();
-          if (text == nullptr) return fail(ConfigError::kValue, "is a list of texts");
-          list.push_back(text->get());
-        }
-        config_.values_[name] = std::move(list);
+        auto list = read_texts(node);
+        if (!list.ok()) return list.error();
+        config_.values_[name] = std::move(list).value();
         return done();
       }
       case ConfigType::kInteger:
@@ -316,23 +340,8 @@ class ConfigReader {
         config_.values_[name] = flag->get();
         return done();
       }
-      case ConfigType::kTableList: {
-        std::vector<TableSetting> list;
-        const auto* array = node.as_array();
-        if (array == nullptr) {
-          return fail(ConfigError::kValue, fmt::format("is written as [[{}]] tables", name));
-        }
-        for (const auto& item : *array) {
-          auto one = read_table(key, fmt::format("{}:{}", path_, item.source().begin.line), item);
-          if (!one.ok()) {
-            return fail(one.error().code,
-                        fmt::format("line {}: {}", item.source().begin.line, one.error().detail));
-          }
-          list.push_back(std::move(one).value());
-        }
-        config_.values_[name] = std::move(list);
-        return done();
-      }
+      case ConfigType::kTableList:
+        return store_tables(key, node);
       case ConfigType::kListener: {
         auto one = read_listener(node);
         if (!one.ok()) return one.error();

@@ -24,7 +24,7 @@ std::string host_key(const std::string& host, std::uint16_t port) {
 std::size_t bytes_of(const HostDane* dane) {
   if (dane == nullptr) return 0;
   std::size_t bytes = sizeof(HostDane) + dane->base_domain.size() + dane->reason.size();
-  for (const std::string& record : dane->records) bytes += sizeof(record) + record.size();
+  for (const std::string& record : dane->records) bytes += sizeof(std::string) + record.size();
   return bytes;
 }
 

@@ -287,7 +287,7 @@ std::string_view requirement_name(Requirement requirement) {
 
 MxDecision decide_mx(const Verdict& verdict, std::string_view mx_host,
                      const dane::HostDane* state) {
-  const MxDecision by_sts = decide_by_sts(verdict, mx_host);
+  MxDecision by_sts = decide_by_sts(verdict, mx_host);
   if (verdict.override_in_force.has_value() || state == nullptr) return by_sts;
   const bool is_enforced = by_sts.requirement == Requirement::kSts;
   switch (state->state) {

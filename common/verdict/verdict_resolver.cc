@@ -98,7 +98,7 @@ Verdict VerdictResolver::decide_now(const Pending& pending) const {
   return decide(pending.next_hop.domain, evidence, clock_.now());
 }
 
-void VerdictResolver::ask_without_override(const dane::NextHop& next_hop, Callback later) {
+void VerdictResolver::ask_without_override(const dane::NextHop& next_hop, const Callback& later) {
   const auto verdict = ask(next_hop, Scope::kHosts, false, later);
   if (verdict.has_value()) later(*verdict);
 }

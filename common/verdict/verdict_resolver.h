@@ -34,7 +34,7 @@ class VerdictResolver {
   std::optional<Verdict> ask(const dane::NextHop& next_hop, Scope scope, Callback later);
 
   // What would hold without the override; `later` always, once.
-  void ask_without_override(const dane::NextHop& next_hop, Callback later);
+  void ask_without_override(const dane::NextHop& next_hop, const Callback& later);
 
  private:
   struct Pending;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "common/base/domain_name.h"
 #include "common/base/process.h"
@@ -23,6 +25,34 @@ dns::DnssecMode dnssec_mode(const std::string& text) {
   if (text == "require") return dns::DnssecMode::kRequire;
   if (text == "off") return dns::DnssecMode::kOff;
   return dns::DnssecMode::kAuto;
+}
+
+base::Result<std::vector<verdict::Override>, ConfigError> read_overrides(
+    const base::Config& config) {
+  std::vector<verdict::Override> overrides;
+  for (const base::TableSetting& table : config.tables("override")) {
+    for (const auto& [name, texts] : table.members) {
+      if (name == "mx" || texts.size() == 1) continue;
+      return fail(ConfigError::kValue, table.place + ": override: " + name + ": is one text");
+    }
+    const auto mx = table.members.find("mx");
+    auto one =
+        verdict::read_override({table.text("domain"), table.text("mode"),
+                                mx == table.members.end() ? std::vector<std::string>{} : mx->second,
+                                table.text("until"), table.text("note")});
+    if (!one.ok()) {
+      return fail(ConfigError::kValue, table.place + ": override: " + one.error().detail);
+    }
+    const bool is_second = std::any_of(
+        overrides.begin(), overrides.end(),
+        [&](const verdict::Override& other) { return other.domain == one.value().domain; });
+    if (is_second) {
+      return fail(ConfigError::kValue,
+                  table.place + ": override: a second one of " + one.value().domain);
+    }
+    overrides.push_back(std::move(one).value());
+  }
+  return overrides;
 }
 
 }  // namespace
@@ -64,28 +94,9 @@ base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
     settings.questions.skip_domains.push_back(domain.value().text());
   }
   settings.has_dane_answers = config.flag("postfix.dane");
-  for (const base::TableSetting& table : config.tables("override")) {
-    for (const auto& [name, texts] : table.members) {
-      if (name == "mx" || texts.size() == 1) continue;
-      return fail(ConfigError::kValue, table.place + ": override: " + name + ": is one text");
-    }
-    const auto mx = table.members.find("mx");
-    auto one =
-        verdict::read_override({table.text("domain"), table.text("mode"),
-                                mx == table.members.end() ? std::vector<std::string>{} : mx->second,
-                                table.text("until"), table.text("note")});
-    if (!one.ok()) {
-      return fail(ConfigError::kValue, table.place + ": override: " + one.error().detail);
-    }
-    const bool is_second = std::any_of(
-        settings.overrides.begin(), settings.overrides.end(),
-        [&](const verdict::Override& other) { return other.domain == one.value().domain; });
-    if (is_second) {
-      return fail(ConfigError::kValue,
-                  table.place + ": override: a second one of " + one.value().domain);
-    }
-    settings.overrides.push_back(std::move(one).value());
-  }
+  auto overrides = read_overrides(config);
+  if (!overrides.ok()) return overrides.error();
+  settings.overrides = std::move(overrides).value();
   for (const std::string& name : config.text_list("control.users")) {
     const auto user = base::find_user(name);
     if (!user.ok()) return fail(ConfigError::kValue, "control.users: " + user.error().detail);
