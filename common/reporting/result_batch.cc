@@ -52,11 +52,11 @@ void ResultBatch::add(std::string_view text, const Times& times, DayNumber oldes
   for (const auto& [received, count] : times) {
     Counters& counters = rows_[{session_day(result.value(), received, oldest), domain}];
     for (const tlsrpt::PolicyOutcome& outcome : result.value().outcomes) {
-      const std::string policy = write_policy(outcome.policy, domain);
-      SessionCounts& sessions = counters[{policy, {}}];
+      Failures& failures = counters[write_policy(outcome.policy, domain)];
+      SessionCounts& sessions = failures[{}];
       (outcome.is_failed ? sessions.failed : sessions.succeeded) += count;
       for (const tlsrpt::FailureDetails& failure : outcome.failures) {
-        counters[{policy, write_failure(failure)}].failed += count;
+        failures[write_failure(failure)].failed += count;
       }
     }
   }

@@ -40,13 +40,6 @@ struct BatchKey {
   auto operator<=>(const BatchKey&) const = default;
 };
 
-// Texts as result_text.h writes them; an empty failure counts sessions by their final result.
-struct CounterKey {
-  std::string policy;
-  std::string failure;
-  auto operator<=>(const CounterKey&) const = default;
-};
-
 struct BrokenText {
   std::string_view text;
   base::Failure<tlsrpt::DatagramError> why;
@@ -61,7 +54,11 @@ struct BatchCounters {
 
 class ResultBatch {
  public:
-  using Counters = std::map<CounterKey, SessionCounts>;
+  // Texts as result_text.h writes them. By failure; the empty one, which is always there, counts
+  // sessions by their final result.
+  using Failures = std::map<std::string, SessionCounts>;
+  // By policy. Its text stands here once: one of 64 KiB may have a thousand failures.
+  using Counters = std::map<std::string, Failures>;
   using Rows = std::map<BatchKey, Counters>;
 
   ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest);

@@ -35,19 +35,12 @@ class RowWriter {
         "SELECT COUNT(*) FROM results WHERE day = ?1 AND domain = ?2", {key.day, key.domain},
         [&rows](const Row& row) { rows = static_cast<std::size_t>(row.number(0)); });
     if (!counted.ok()) return counted;
-    for (const auto& [counter, sessions] : counters) {
-      CounterKey texts = counter;
-      if (rows >= kMaxRowsADomain) {
-        auto is_there = has_row(key, texts);
-        if (!is_there.ok()) return is_there.error();
-        if (!is_there.value()) {
-          texts = folded(texts);
-          ++folded_;
-        }
+    for (const auto& [policy, failures] : counters) {
+      for (const auto& [failure, sessions] : failures) {
+        auto written = write_row(key, rows, policy, failure, sessions);
+        if (!written.ok()) return written;
+        ++rows;  // or it was there already: then folding begins a little early
       }
-      auto written = add(key, texts, sessions);
-      if (!written.ok()) return written;
-      ++rows;  // or it was there already: then folding begins a little early
     }
     return done();
   }
@@ -55,12 +48,27 @@ class RowWriter {
   std::uint64_t folded_rows() const { return folded_; }
 
  private:
-  static CounterKey folded(const CounterKey& texts) {
+  StoreOutcome write_row(const BatchKey& key, std::size_t rows, const std::string& policy,
+                         const std::string& failure, const SessionCounts& sessions) {
+    if (rows < kMaxRowsADomain) return add(key, policy, failure, sessions);
+    auto is_there = has_row(key, policy, failure);
+    if (!is_there.ok()) return is_there.error();
+    if (is_there.value()) return add(key, policy, failure, sessions);
+    ++folded_;
+    return add(key, folded_policy(policy), folded_failure(failure), sessions);
+  }
+
+  static std::string folded_policy(const std::string& text) {
     tlsrpt::AppliedPolicy policy;
+    if (const auto read = read_policy(text, ""); read.has_value()) policy.type = read->type;
+    return write_policy(policy, "");
+  }
+
+  static std::string folded_failure(const std::string& text) {
+    if (text.empty()) return {};
     tlsrpt::FailureDetails failure;
-    if (const auto read = read_policy(texts.policy, ""); read.has_value()) policy.type = read->type;
-    if (const auto read = read_failure(texts.failure); read.has_value()) failure.type = read->type;
-    return {write_policy(policy, ""), texts.failure.empty() ? "" : write_failure(failure)};
+    if (const auto read = read_failure(text); read.has_value()) failure.type = read->type;
+    return write_failure(failure);
   }
 
   StoreResult<StoredText> find(const std::string& text) {
@@ -98,13 +106,14 @@ class RowWriter {
     return stored.id;
   }
 
-  StoreResult<bool> has_row(const BatchKey& key, const CounterKey& texts) {
-    auto policy = find(texts.policy);
+  StoreResult<bool> has_row(const BatchKey& key, const std::string& policy_text,
+                            const std::string& failure_text) {
+    auto policy = find(policy_text);
     if (!policy.ok()) return policy.error();
-    auto failure = texts.failure.empty() ? StoredText{} : find(texts.failure);
+    auto failure = failure_text.empty() ? StoredText{} : find(failure_text);
     if (!failure.ok()) return failure.error();
     const bool is_unknown =
-        policy.value().id == kNoText || (!texts.failure.empty() && failure.value().id == kNoText);
+        policy.value().id == kNoText || (!failure_text.empty() && failure.value().id == kNoText);
     if (is_unknown) return false;
     bool is_there = false;
     auto looked = transaction_.query(
@@ -115,10 +124,11 @@ class RowWriter {
     return is_there;
   }
 
-  StoreOutcome add(const BatchKey& key, const CounterKey& texts, const SessionCounts& sessions) {
-    auto policy = id_of(texts.policy, key.day);
+  StoreOutcome add(const BatchKey& key, const std::string& policy_text,
+                   const std::string& failure_text, const SessionCounts& sessions) {
+    auto policy = id_of(policy_text, key.day);
     if (!policy.ok()) return policy.error();
-    auto failure = id_of(texts.failure, key.day);
+    auto failure = id_of(failure_text, key.day);
     if (!failure.ok()) return failure.error();
     return transaction_.run(
         "INSERT INTO results (day, domain, policy, failure, succeeded, failed) "
