@@ -20,8 +20,9 @@ DayNumber session_day(const tlsrpt::ResultDatagram& result, base::WallTime recei
 
 }  // namespace
 
-ResultBatch::ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest) {
-  std::unordered_map<std::string_view, Times> texts;
+ResultBatch::ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest,
+                         const base::HashKey& key) {
+  std::unordered_map<std::string_view, Times, base::TextHasher> texts(0, base::TextHasher{key});
   std::vector<std::string_view> order;  // so that the first broken ones are those shown
   texts.reserve(records.size());
   for (const SpoolRecord& record : records) {

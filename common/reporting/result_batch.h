@@ -1,7 +1,7 @@
 // result_batch.h - many spooled results as few counters.
 //
 // Use: construct from the records of one read of the spool; then rows(). A text that repeats is
-// parsed once.
+// parsed once. `key` is one that senders don't know.
 // Day: that of the session. It is the day of the receipt, unless the result names its own time, no
 // later than kMaxAhead after the receipt and no earlier than `oldest`: a wrong clock of a sender
 // must not make days that never were. Ownership: borrows the records' bytes. Threads: a value;
@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/text_hash.h"
 #include "common/reporting/day.h"
 #include "common/reporting/spool_segment.h"
 #include "common/tlsrpt/result_datagram.h"
@@ -61,7 +62,7 @@ class ResultBatch {
   using Counters = std::map<std::string, Failures>;
   using Rows = std::map<BatchKey, Counters>;
 
-  ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest);
+  ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest, const base::HashKey& key);
 
   const Rows& rows() const { return rows_; }
   const BatchCounters& counters() const { return counters_; }

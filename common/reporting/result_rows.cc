@@ -5,7 +5,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "common/base/text_hash.h"
 #include "common/reporting/result_text.h"
 
 namespace strictmx::reporting {
@@ -27,7 +26,8 @@ struct StoredText {
 // Writes rows; remembers which texts it has met, because one policy has many domains.
 class RowWriter {
  public:
-  explicit RowWriter(Transaction& transaction) : transaction_(transaction) {}
+  RowWriter(Transaction& transaction, const base::HashKey& key)
+      : transaction_(transaction), hasher_{key}, known_(0, hasher_) {}
 
   StoreOutcome write(const BatchKey& key, const ResultBatch::Counters& counters) {
     std::size_t rows = 0;
@@ -77,7 +77,7 @@ class RowWriter {
     StoredText found;
     auto looked =
         transaction_.query("SELECT id, last_day FROM result_texts WHERE hash = ?1 AND text = ?2",
-                           {as_number(base::text_hash(text)), text}, [&found](const Row& row) {
+                           {as_number(hasher_(text)), text}, [&found](const Row& row) {
                              found = {row.number(0), row.number(1)};
                            });
     if (!looked.ok()) return looked.error();
@@ -96,7 +96,7 @@ class RowWriter {
                        ? transaction_.query(
                              "INSERT INTO result_texts (hash, text, last_day) VALUES (?1, ?2, ?3) "
                              "RETURNING id",
-                             {as_number(base::text_hash(text)), text, day},
+                             {as_number(hasher_(text)), text, day},
                              [&stored](const Row& row) { stored.id = row.number(0); })
                        : transaction_.run("UPDATE result_texts SET last_day = ?2 WHERE id = ?1",
                                           {stored.id, day});
@@ -141,7 +141,8 @@ class RowWriter {
   }
 
   Transaction& transaction_;
-  std::unordered_map<std::string, StoredText> known_;
+  const base::TextHasher hasher_;
+  std::unordered_map<std::string, StoredText, base::TextHasher> known_;
   std::uint64_t folded_ = 0;
 };
 
@@ -203,10 +204,26 @@ StoreOutcome write_position(Transaction& transaction, SpoolPosition position) {
       {as_number(position.segment), as_number(position.offset)});
 }
 
-StoreResult<std::uint64_t> write_rows(Transaction& transaction, const ResultBatch::Rows& rows) {
-  RowWriter writer(transaction);
-  for (const auto& [key, counters] : rows) {
-    auto written = writer.write(key, counters);
+StoreResult<base::HashKey> read_text_key(Transaction& transaction) {
+  std::optional<base::HashKey> key;
+  auto read = transaction.query("SELECT first, second FROM result_text_key WHERE id = 1", {},
+                                [&key](const Row& row) {
+                                  key = {static_cast<std::uint64_t>(row.number(0)),
+                                         static_cast<std::uint64_t>(row.number(1))};
+                                });
+  if (!read.ok()) return read.error();
+  // Without it all texts of the store would be lost: somebody edited it.
+  if (!key.has_value()) {
+    return base::fail(store::StoreError::kSystem, "store: result_text_key has no row");
+  }
+  return *key;
+}
+
+StoreResult<std::uint64_t> write_rows(Transaction& transaction, const base::HashKey& key,
+                                      const ResultBatch::Rows& rows) {
+  RowWriter writer(transaction, key);
+  for (const auto& [place, counters] : rows) {
+    auto written = writer.write(place, counters);
     if (!written.ok()) return written.error();
   }
   return writer.folded_rows();

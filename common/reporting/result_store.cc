@@ -96,9 +96,11 @@ void ResultStore::apply() {
        steady = clock_.steady()](Transaction& transaction) -> StoreOutcome {
         auto position = read_position(transaction);
         if (!position.ok()) return position.error();
+        auto key = read_text_key(transaction);
+        if (!key.ok()) return key.error();
         const SpoolBatch read = spool->read(position.value(), kBatchBytes);
-        const ResultBatch batch(read.records, oldest);
-        auto folded = write_rows(transaction, batch.rows());
+        const ResultBatch batch(read.records, oldest, key.value());
+        auto folded = write_rows(transaction, key.value(), batch.rows());
         if (!folded.ok()) return folded.error();
         for (const BrokenText& text : batch.broken()) broken->note(text, now, steady);
         *applied = {read.next,    batch.counters(), read.recovered,

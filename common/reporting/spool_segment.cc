@@ -32,7 +32,7 @@ static_assert(sizeof(Header) == kRecordHeaderBytes);
 std::size_t padded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 std::uint32_t checksum_of(std::string_view text, std::int64_t received) {
-  return static_cast<std::uint32_t>(base::text_hash(text) ^
+  return static_cast<std::uint32_t>(base::text_hash({}, text) ^
                                     (static_cast<std::uint64_t>(received) * 0x9e3779b9U));
 }
 

@@ -36,7 +36,7 @@ TEST(ResultBatchMemory, APolicyWithManyFailuresIsHeldOnce) {
   }
   for (const std::string& text : texts) records.push_back({text, kReceived});
   const auto before = mallinfo2().uordblks + mallinfo2().hblkhd;
-  const ResultBatch batch(records, 0);
+  const ResultBatch batch(records, 0, {1, 2});
   const auto after = mallinfo2().uordblks + mallinfo2().hblkhd;
   EXPECT_EQ(batch.counters().results, texts.size());
   EXPECT_EQ(batch.rows().size(), texts.size());

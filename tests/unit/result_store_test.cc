@@ -193,6 +193,29 @@ TEST_F(ResultsInStore, TextsThatRepeatAreParsedOnce) {
   EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, 300U);
 }
 
+// Otherwise a sender could choose texts of one hash, and each look-up would compare with all of
+// them.
+TEST_F(ResultsInStore, HashesOfTextsAreThisStoresOwn) {
+  const auto hash = [this] { return number("SELECT hash FROM result_texts"); };
+  put(success("a.test"));
+  apply();
+  const std::int64_t before = hash();
+  stop();
+  start();
+  put(success("a.test"));
+  apply();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM result_texts"), 1) << "found again after a restart";
+  EXPECT_EQ(hash(), before);
+  stop();
+  std::filesystem::remove_all(folder_);
+  std::filesystem::create_directory(folder_);
+  start();
+  put(success("a.test"));
+  apply();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM result_texts"), 1);
+  EXPECT_NE(hash(), before);
+}
+
 TEST_F(ResultsInStore, DayIsThatOfTheSession) {
   put(success("a.test"));
   clock_.advance(std::chrono::hours(12));  // midnight
