@@ -98,7 +98,9 @@ void ResultStore::apply() {
         if (!position.ok()) return position.error();
         auto key = read_text_key(transaction);
         if (!key.ok()) return key.error();
-        const SpoolBatch read = spool->read(position.value(), kBatchBytes);
+        auto spooled = spool->read(position.value(), kBatchBytes);
+        if (!spooled.ok()) return base::fail(StoreError::kSystem, spooled.error().detail);
+        const SpoolBatch& read = spooled.value();
         const ResultBatch batch(read.records, oldest, key.value());
         auto folded = write_rows(transaction, key.value(), batch.rows());
         if (!folded.ok()) return folded.error();

@@ -7,8 +7,8 @@
 // store has that position safe on the disk.
 // Ownership: borrows database, clock and loop; shares the spool with the database's thread.
 // Threads: the loop's thread. Callbacks run on the loop, after the call has returned.
-// Errors: StoreError. While the store can't be written, applying is tried again every kRetry, and
-// the spool keeps what comes.
+// Errors: StoreError. While the store can't be written or the spool not be read, applying is tried
+// again every kRetry, and the spool keeps what comes.
 // Limits: kBatchBytes of spool at a time; kMaxRowsADomain rows a domain and day: further kinds of
 // failure are counted by policy type and result type alone. Known gaps: the number of domains of a
 // day is bounded by the disk alone; days are dropped by the wall clock.

@@ -38,18 +38,23 @@ std::uint64_t number_of(const std::string& name) {
   return parsed.ec == std::errc() && parsed.ptr == end ? number : 0;
 }
 
-// At most `bytes` from `offset`; less at the end of the file.
-std::string read_at(int file, std::uint64_t offset, std::size_t bytes) {
+base::Failure<SpoolError> system_failure(const std::string& path) {
+  return fail(SpoolError::kSystem, path + ": " + std::strerror(errno));
+}
+
+// Exactly `bytes` from `offset`.
+base::Result<std::string, SpoolError> read_at(int file, const std::string& path,
+                                              std::uint64_t offset, std::size_t bytes) {
   std::string data(bytes, '\0');
   std::size_t got = 0;
   while (got < bytes) {
     const ssize_t now =
         pread(file, data.data() + got, bytes - got, static_cast<off_t>(offset + got));
     if (now < 0 && errno == EINTR) continue;
-    if (now <= 0) break;
+    if (now < 0) return system_failure(path);
+    if (now == 0) return fail(SpoolError::kSystem, path + ": was cut off while it was read");
     got += static_cast<std::size_t>(now);
   }
-  data.resize(got);
   return data;
 }
 
@@ -93,12 +98,13 @@ base::Outcome<SpoolError> Spool::find_segments(SpoolPosition applied) {
   next_number_ = applied.segment + 1;
   for (; entries != std::filesystem::directory_iterator(); entries.increment(error)) {
     const std::uint64_t number = number_of(entries->path().filename().string());
-    std::error_code no_size;
-    const auto bytes = entries->file_size(no_size);
-    if (number == 0 || no_size) continue;
+    if (number == 0) continue;
+    const auto bytes = entries->file_size(error);
+    if (error) return fail(SpoolError::kSystem, entries->path().string() + ": " + error.message());
     segments_[number] = Segment{entries->path().string(), bytes, nullptr, 0};
     next_number_ = std::max(next_number_, number + 1);
   }
+  if (error) return fail(SpoolError::kSystem, settings_.folder + ": " + error.message());
   return done();
 }
 
@@ -180,7 +186,7 @@ void Spool::wait_for_room() {
   room_.wait_for(lock, kRoomWait, [this] { return spare_ != 0 || is_ending_; });
 }
 
-SpoolBatch Spool::read(SpoolPosition from, std::size_t max_bytes) const {
+base::Result<SpoolBatch, SpoolError> Spool::read(SpoolPosition from, std::size_t max_bytes) const {
   SpoolBatch batch;
   batch.next = from;
   Segment segment;
@@ -201,23 +207,25 @@ SpoolBatch Spool::read(SpoolPosition from, std::size_t max_bytes) const {
   const base::UniqueDescriptor file(
       ::open(segment.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat status {};
+  if (!file || fstat(file.get(), &status) != 0) return system_failure(segment.path);
   // Whoever cut a file off took what was in it; we read what there is.
-  const std::uint64_t size =
-      file && fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+  const auto size = static_cast<std::uint64_t>(status.st_size);
   const std::uint64_t end = segment.end == 0 ? size : std::min(segment.end, size);
-  const bool is_ours =
-      size > kSegmentMagic.size() && read_at(file.get(), 0, kSegmentMagic.size()) == kSegmentMagic;
-  if (!is_ours && size > 0) {
-    const std::string magic = read_at(file.get(), 0, kSegmentMagic.size());
-    const bool is_unwritten =
-        std::all_of(magic.begin(), magic.end(), [](char c) { return c == 0; });
-    if (!is_unwritten) ++batch.corrupt;
-  }
+  auto magic =
+      read_at(file.get(), segment.path, 0,
+              static_cast<std::size_t>(std::min<std::uint64_t>(size, kSegmentMagic.size())));
+  if (!magic.ok()) return magic.error();
+  const bool is_ours = magic.value() == kSegmentMagic;
+  const bool is_unwritten =
+      std::all_of(magic.value().begin(), magic.value().end(), [](char c) { return c == 0; });
+  if (!is_ours && !is_unwritten) ++batch.corrupt;
   if (segment.end > size) ++batch.corrupt;
   bool is_at_end = true;
   if (is_ours && offset < end) {
     const std::size_t bytes = std::min<std::uint64_t>(end - offset, max_bytes);
-    batch.bytes = read_at(file.get(), offset, bytes);
+    auto data = read_at(file.get(), segment.path, offset, bytes);
+    if (!data.ok()) return data.error();
+    batch.bytes = std::move(data).value();
     auto read = read_records(batch.bytes, bytes == end - offset,
                              segment.end == 0 ? SegmentState::kLeft : SegmentState::kLive,
                              settings_.max_text_bytes);

@@ -92,8 +92,9 @@ class Spool {
   void wait_for_room();
 
   // Records behind `from`, about max_bytes of them or one file's. `max_bytes` must be above
-  // max_text_bytes. Blocks for the disk.
-  SpoolBatch read(SpoolPosition from, std::size_t max_bytes) const;
+  // max_text_bytes. Blocks for the disk. A file that can't be read is an error, and not the end of
+  // what is in it: only one that has been cut off, or that a restart does not find, is passed over.
+  base::Result<SpoolBatch, SpoolError> read(SpoolPosition from, std::size_t max_bytes) const;
   // All that this position lies behind is safe on the disk elsewhere.
   void drop_before(SpoolPosition position);
   // The oldest file there is.

@@ -289,6 +289,25 @@ TEST_F(ResultsInStore, BatchThatFailsIsAppliedLaterAndOnce) {
   EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, 2U);
 }
 
+TEST_F(ResultsInStore, SpoolThatCantBeReadIsAppliedLaterAndOnce) {
+  put(success("a.test"));
+  const std::string file = folder_ + "/spool/results-00000000000000000001";
+  std::filesystem::rename(file, folder_ + "/away");
+  std::filesystem::create_symlink(folder_ + "/away", file);  // is not followed
+  stop();
+  start();
+  results_->start(spool_);
+  base::Timer later(*loop_, [&] { loop_->stop(); });
+  later.start(std::chrono::milliseconds(300));
+  loop_->run();
+  EXPECT_TRUE(results_->is_failing());
+  EXPECT_GE(results_->counters().failures, 1U);
+  std::filesystem::rename(folder_ + "/away", file);
+  wait_until_applied();
+  EXPECT_FALSE(results_->is_failing());
+  EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, 1U);
+}
+
 TEST_F(ResultsInStore, FilesGoOnlyWhenApplied) {
   std::size_t sent = 0;
   while (spool_->counters().bytes < 4 * kSegment) {
