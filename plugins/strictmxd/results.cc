@@ -21,7 +21,7 @@ Results::Results(base::EventLoop& loop, store::Database& database, const base::C
     : loop_(loop),
       clock_(clock),
       settings_(std::move(settings)),
-      store_(loop, database, clock, {settings_.keep, settings_.state_folder + "/broken-results"}) {}
+      store_(loop, database, clock, {settings_.keep, settings_.store_path + ".broken-results"}) {}
 
 Results::~Results() { *is_alive_ = false; }
 
@@ -50,7 +50,7 @@ void Results::open_spool() {
       open_error_ = "store: " + position.error().detail;
     } else {
       auto opened = reporting::Spool::open(
-          {settings_.state_folder + "/spool", settings_.max_spool_bytes}, clock_, position.value());
+          {settings_.store_path + ".spool", settings_.max_spool_bytes}, clock_, position.value());
       open_error_ = opened.ok() ? "" : opened.error().detail;
       if (opened.ok()) spool_ = std::move(opened).value();
     }
