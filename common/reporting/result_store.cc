@@ -140,16 +140,25 @@ void ResultStore::on_applied(const Applied& applied, const StoreOutcome& outcome
   if (applied.has_more || has_more_) apply();
 }
 
-void ResultStore::drop_applied_segments(SpoolPosition position) {
+void ResultStore::drop_applied_segments(SpoolPosition applied) {
   const std::uint64_t first = spool_->first_segment();
-  if (is_dropping_segments_ || first == 0 || first >= position.segment) return;
+  if (is_dropping_segments_ || first == 0 || first >= applied.segment) return;
   is_dropping_segments_ = true;
+  // What was applied may be in a store that has been set aside since: the one that is there says
+  // what it has.
+  auto position = std::make_shared<SpoolPosition>();
   database_.submit(
-      Pace::kDurable, [](Transaction&) -> StoreOutcome { return done(); },
+      Pace::kDurable,
+      [position](Transaction& transaction) -> StoreOutcome {
+        auto read = read_position(transaction);
+        if (!read.ok()) return read.error();
+        *position = read.value();
+        return done();
+      },
       [this, alive = is_alive_, position](const StoreOutcome& outcome) {
         if (!*alive) return;
         is_dropping_segments_ = false;
-        if (outcome.ok()) spool_->drop_before(position);
+        if (outcome.ok()) spool_->drop_before(*position);
       });
 }
 

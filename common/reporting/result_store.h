@@ -126,7 +126,7 @@ class ResultStore {
   struct Applied;
   void apply();
   void on_applied(const Applied& applied, const base::Outcome<store::StoreError>& outcome);
-  void drop_applied_segments(SpoolPosition position);
+  void drop_applied_segments(SpoolPosition applied);
 
   store::Database& database_;
   const base::Clock& clock_;

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/log.h"
@@ -327,6 +329,51 @@ TEST_F(ResultsInStore, FilesGoOnlyWhenApplied) {
   start();
   apply();
   EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, sent);
+}
+
+// A store that is set aside right behind a commit; a new, empty one does what comes after it, but
+// not before the caller has heard of the first durable work.
+class StoreSetAside : public store::Database {
+ public:
+  StoreSetAside(store::Database& before, store::Database& after) : now_(&before), after_(after) {}
+  void submit(store::Pace pace, store::Work work, store::Done done) override {
+    if (is_waiting_) {
+      held_.push_back([=, this] { now_->submit(pace, work, done); });
+    } else if (pace != store::Pace::kDurable || now_ == &after_) {
+      now_->submit(pace, std::move(work), std::move(done));
+    } else {
+      now_ = &after_;
+      is_waiting_ = true;
+      now_->submit(pace, std::move(work), [this, done = std::move(done)](const auto& outcome) {
+        done(outcome);
+        is_waiting_ = false;
+        for (const auto& held : std::exchange(held_, {})) held();
+      });
+    }
+  }
+
+ private:
+  store::Database* now_;
+  store::Database& after_;
+  bool is_waiting_ = false;
+  std::vector<std::function<void()>> held_;
+};
+
+TEST_F(ResultsInStore, FilesThatANewStoreHasNotCountedStay) {
+  std::size_t sent = 0;
+  while (spool_->counters().bytes < 4 * kSegment) {
+    put(success("a.test"));
+    ++sent;
+  }
+  auto opened = store::SqliteDatabase::open(*loop_, folder_ + "/new.db", [] {});
+  ASSERT_TRUE(opened.ok()) << opened.error().detail;
+  const auto fresh = std::move(opened).value();
+  StoreSetAside both(*database_, *fresh);
+  results_ = std::make_unique<ResultStore>(*loop_, both, clock_,
+                                           ResultStoreSettings{days(30), folder_ + "/broken"});
+  apply();
+  EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, sent);
+  results_.reset();
 }
 
 TEST_F(ResultsInStore, BrokenOnesAreCountedAndKeptForStudy) {
