@@ -318,12 +318,15 @@ void Spool::make_spare() {
   auto created = SegmentWriter::create(path, settings_.segment_bytes);
   const std::lock_guard lock(mutex_);
   if (!created.ok()) {
-    if (created.error().code != SpoolError::kFull) {
-      base::log_error("spool of results can't be extended", {{"reason", created.error().detail}});
+    // Tried again each second: told once.
+    if (created.error().code != SpoolError::kFull && extend_error_.empty()) {
+      extend_error_ = created.error().detail;
+      base::log_error("spool of results can't be extended", {{"reason", extend_error_}});
     }
     note_full();
     return;
   }
+  extend_error_.clear();
   segments_[number] = Segment{path, settings_.segment_bytes, std::move(created).value(), 0};
   spare_ = number;
   if (std::exchange(is_full_, false)) base::log_info("spool of results has room again");

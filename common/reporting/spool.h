@@ -134,6 +134,7 @@ class Spool {
   bool is_dirty_ = false;  // the active file, since the last sync
   bool may_try_ = true;    // to make a spare
   bool is_full_ = false;
+  std::string extend_error_;  // that was logged; empty: the last file could be made
   bool is_ending_ = false;
   std::uint64_t taken_ = 0;
   std::uint64_t refused_ = 0;

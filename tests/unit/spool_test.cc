@@ -397,6 +397,21 @@ TEST_F(SpoolFiles, DiskWithoutRoomIsFull) {
   EXPECT_EQ(read_on(position).size(), appended + 1);
 }
 
+TEST_F(SpoolFiles, FailureThatLastsIsToldOnce) {
+  open();
+  std::filesystem::rename(folder_ + "/spool", folder_ + "/away");
+  testing::internal::CaptureStderr();
+  [[maybe_unused]] const auto to_capture = base::log_open("test", "error", "stderr");
+  while (append(std::string(400, 'x'))) continue;
+  for (int i = 0; i < 8; ++i) std::this_thread::sleep_for(settings().sync_interval);
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string line = "can't be extended";
+  const auto first = log.find(line);
+  EXPECT_NE(first, std::string::npos);
+  EXPECT_EQ(log.find(line, first + 1), std::string::npos) << log;
+  std::filesystem::rename(folder_ + "/away", folder_ + "/spool");
+}
+
 TEST_F(SpoolFiles, FolderThatCantBe) {
   std::ofstream(folder_ + "/spool") << "a file";
   const auto opened = Spool::open(settings(), clock_, {});
