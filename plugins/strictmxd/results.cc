@@ -35,6 +35,8 @@ void Results::tick() {
     is_opening_ = true;
     open_spool();
   }
+  // A map `record` that was refused for a full spool tells nobody when there is room again.
+  if (spool_ != nullptr && spool_->counters().is_full) store_.apply_soon();
   const bool is_due =
       last_drop_ == base::SteadyTime{} || clock_.steady() - last_drop_ > kDropInterval;
   if (!is_due) return;
@@ -94,6 +96,7 @@ std::string Results::trouble() const {
   if (spool_ != nullptr && spool_->counters().is_full) {
     return "spool of results is full: results wait";
   }
+  if (receiver_ != nullptr && receiver_->is_failing()) return "a socket for results can't be read";
   if (store_.is_failing()) return "results can't be stored, they stay in the spool";
   return {};
 }
