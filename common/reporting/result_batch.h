@@ -5,7 +5,8 @@
 // Day: that of the session. It is the day of the receipt, unless the result names its own time, no
 // later than kMaxAhead after the receipt and no earlier than `oldest`: a wrong clock of a sender
 // must not make days that never were. Ownership: borrows the records' bytes. Threads: a value;
-// pure. Limits: the caller's, by the number of bytes it read.
+// pure. Limits: the caller's, by the number of bytes it read; and
+// kMaxRowsABatch: the records behind that are left for the next batch.
 #pragma once
 
 #include <array>
@@ -29,6 +30,10 @@ namespace strictmx::reporting {
 inline constexpr std::chrono::hours kMaxAhead{1};
 // Broken texts that one batch hands on for study.
 inline constexpr std::size_t kMaxBrokenABatch = 8;
+
+// A row costs the store some ten microseconds, and everybody else waits for the transaction: a
+// datagram may name a thousand failures. Only the first record of a batch may have more.
+inline constexpr std::size_t kMaxRowsABatch = 5000;
 
 struct SessionCounts {
   std::uint64_t succeeded = 0;
@@ -64,6 +69,8 @@ class ResultBatch {
 
   ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest, const base::HashKey& key);
 
+  // How many of the records are in it.
+  std::size_t used() const { return used_; }
   const Rows& rows() const { return rows_; }
   const BatchCounters& counters() const { return counters_; }
   const std::vector<BrokenText>& broken() const { return broken_; }
@@ -73,6 +80,7 @@ class ResultBatch {
   using Times = std::vector<std::pair<base::WallTime, std::uint64_t>>;
   void add(std::string_view text, const Times& times, DayNumber oldest);
 
+  std::size_t used_ = 0;
   Rows rows_;
   BatchCounters counters_;
   std::vector<BrokenText> broken_;

@@ -100,8 +100,9 @@ void ResultStore::apply() {
         if (!key.ok()) return key.error();
         auto spooled = spool->read(position.value(), kBatchBytes);
         if (!spooled.ok()) return base::fail(StoreError::kSystem, spooled.error().detail);
-        const SpoolBatch& read = spooled.value();
+        SpoolBatch read = std::move(spooled).value();
         const ResultBatch batch(read.records, oldest, key.value());
+        read.keep_first(batch.used());
         auto folded = write_rows(transaction, key.value(), batch.rows());
         if (!folded.ok()) return folded.error();
         for (const BrokenText& text : batch.broken()) broken->note(text, now, steady);

@@ -60,6 +60,16 @@ base::Result<std::string, SpoolError> read_at(int file, const std::string& path,
 
 }  // namespace
 
+void SpoolBatch::keep_first(std::size_t count) {
+  if (count == 0 || count >= records.size()) return;
+  records.resize(count);
+  const SpoolRecord& last = records.back();
+  next = {first.segment, first.offset + last.end};
+  recovered = 0;  // that is the last one of a file
+  corrupt = last.corrupt;
+  has_more = true;
+}
+
 Spool::Spool(SpoolSettings settings, const base::Clock& clock)
     : settings_(std::move(settings)), clock_(clock) {}
 
@@ -232,6 +242,7 @@ base::Result<SpoolBatch, SpoolError> Spool::read(SpoolPosition from, std::size_t
     batch.records = std::move(read.records);
     batch.recovered = read.recovered;
     batch.corrupt += read.corrupt;
+    batch.first = {batch.next.segment, offset};
     batch.next.offset = offset + read.used;
     is_at_end = read.is_at_end;
   }

@@ -53,10 +53,14 @@ struct SpoolPosition {
 struct SpoolBatch {
   std::string bytes;                 // what the records point into
   std::vector<SpoolRecord> records;  // in the order of their receipt
+  SpoolPosition first;               // where the bytes begin
   SpoolPosition next;                // behind them
   std::uint64_t recovered = 0;
   std::uint64_t corrupt = 0;
   bool has_more = false;
+
+  // Leaves the first `count` records alone; the others are read again.
+  void keep_first(std::size_t count);
 };
 
 // Counters since start.

@@ -28,7 +28,7 @@
 //     id            referred to by `results`; 0 is never given
 //     hash          base::text_hash of the text with the key below; unsigned, stored as signed
 //     text          as reporting/result_text.h writes it
-//     last_day      UTC day number of the newest row that names it
+//     last_day      UTC day number of the newest row that names it; it goes with that
 //   result_text_key: one row, random and this store's own: who sends results must not be able to
 //   choose texts of one hash.
 //     id            always 1
@@ -101,6 +101,7 @@ inline constexpr std::array kMigrations = {
     "  last_day INTEGER NOT NULL"
     ");"
     "CREATE INDEX result_texts_by_hash ON result_texts (hash);"
+    "CREATE INDEX result_texts_by_last_day ON result_texts (last_day);"
     "CREATE TABLE result_text_key ("
     "  id INTEGER PRIMARY KEY,"
     "  first INTEGER NOT NULL,"

@@ -428,6 +428,20 @@ TEST_F(ResultsInStore, KindsOfFailureAreBoundedAndStillCounted) {
   EXPECT_GE(results_->counters().folded, 200U);
 }
 
+TEST_F(ResultsInStore, WorkOfManyRowsIsDoneInParts) {
+  constexpr std::size_t kResults = kMaxRowsABatch;  // of two rows each
+  for (std::size_t i = 0; i < kResults; ++i) {
+    put(failure("d" + std::to_string(i) + ".test", 205));
+    if (i % 2 == 0) put(failure("again.test", 205));
+  }
+  apply();
+  EXPECT_EQ(results_->counters().batches.results, kResults + kResults / 2);
+  EXPECT_GT(results_->counters().batches.parsed, kResults + 1) << "again.test, in each part";
+  EXPECT_EQ(number("SELECT SUM(failed) FROM results WHERE failure = 0"),
+            static_cast<std::int64_t>(kResults + kResults / 2));
+  EXPECT_EQ(results(today(), "again.test").policies.at(0).sessions.failed, kResults / 2);
+}
+
 TEST_F(ResultsInStore, DaysAreKeptAsLongAsTold) {
   put(success("a.test"));
   put(failure("a.test", 201));
