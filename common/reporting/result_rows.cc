@@ -30,16 +30,31 @@ class RowWriter {
       : transaction_(transaction), hasher_{key}, known_(0, hasher_) {}
 
   StoreOutcome write(const BatchKey& key, const ResultBatch::Counters& counters) {
-    std::size_t rows = 0;
-    auto counted = transaction_.query(
-        "SELECT COUNT(*) FROM results WHERE day = ?1 AND domain = ?2", {key.day, key.domain},
-        [&rows](const Row& row) { rows = static_cast<std::size_t>(row.number(0)); });
-    if (!counted.ok()) return counted;
+    auto space = space_of(key);
+    if (!space.ok()) return space.error();
+    // What is there already is taken for new: then folding begins a little early.
+    auto [rows, bytes] = space.value();
+    const auto fits = [&](const std::string& policy,
+                          const std::string& failure) -> StoreResult<bool> {
+      const std::size_t more = failure.empty() ? policy.size() : failure.size();
+      if (rows < kMaxRowsADomain && bytes + more <= kMaxTextADomain) {
+        bytes += more;
+        return true;
+      }
+      return has_row(key, policy, failure);
+    };
     for (const auto& [policy, failures] : counters) {
+      auto is_policy_kept = fits(policy, {});
+      if (!is_policy_kept.ok()) return is_policy_kept.error();
+      const std::string& used_policy = is_policy_kept.value() ? policy : folded_policy(policy);
       for (const auto& [failure, sessions] : failures) {
-        auto written = write_row(key, rows, policy, failure, sessions);
+        auto is_kept = failure.empty() ? is_policy_kept : fits(used_policy, failure);
+        if (!is_kept.ok()) return is_kept.error();
+        if (!is_kept.value()) ++folded_;
+        auto written =
+            add(key, used_policy, is_kept.value() ? failure : folded_failure(failure), sessions);
         if (!written.ok()) return written;
-        ++rows;  // or it was there already: then folding begins a little early
+        ++rows;
       }
     }
     return done();
@@ -48,14 +63,25 @@ class RowWriter {
   std::uint64_t folded_rows() const { return folded_; }
 
  private:
-  StoreOutcome write_row(const BatchKey& key, std::size_t rows, const std::string& policy,
-                         const std::string& failure, const SessionCounts& sessions) {
-    if (rows < kMaxRowsADomain) return add(key, policy, failure, sessions);
-    auto is_there = has_row(key, policy, failure);
-    if (!is_there.ok()) return is_there.error();
-    if (is_there.value()) return add(key, policy, failure, sessions);
-    ++folded_;
-    return add(key, folded_policy(policy), folded_failure(failure), sessions);
+  struct Space {
+    std::size_t rows = 0;
+    std::size_t bytes = 0;
+  };
+
+  // What a domain has used of its bounds: a row of sessions its policy's text, one of a failure its
+  // own, as often as a page shows them.
+  StoreResult<Space> space_of(const BatchKey& key) {
+    Space space;
+    auto summed = transaction_.query(
+        "SELECT COUNT(*), COALESCE(SUM(t.bytes), 0) FROM results r JOIN result_texts t "
+        "ON t.id = CASE WHEN r.failure = 0 THEN r.policy ELSE r.failure END "
+        "WHERE r.day = ?1 AND r.domain = ?2",
+        {key.day, key.domain}, [&space](const Row& row) {
+          space = {static_cast<std::size_t>(row.number(0)),
+                   static_cast<std::size_t>(row.number(1))};
+        });
+    if (!summed.ok()) return summed.error();
+    return space;
   }
 
   static std::string folded_policy(const std::string& text) {
@@ -94,9 +120,10 @@ class RowWriter {
     if (stored.id != kNoText && stored.last_day >= day) return stored.id;
     auto written = stored.id == kNoText
                        ? transaction_.query(
-                             "INSERT INTO result_texts (hash, text, last_day) VALUES (?1, ?2, ?3) "
+                             "INSERT INTO result_texts (hash, bytes, text, last_day) "
+                             "VALUES (?1, ?2, ?3, ?4) "
                              "RETURNING id",
-                             {as_number(hasher_(text)), text, day},
+                             {as_number(hasher_(text)), as_number(text.size()), text, day},
                              [&stored](const Row& row) { stored.id = row.number(0); })
                        : transaction_.run("UPDATE result_texts SET last_day = ?2 WHERE id = ?1",
                                           {stored.id, day});
@@ -169,16 +196,21 @@ StoreOutcome read_day_page(Transaction& transaction, const ResultQuery& query, D
     domains = std::move(read).value();
   }
   std::size_t rows = 0;
-  for (const DomainResults& earlier : page.results) rows += earlier.policies.size();
+  std::size_t bytes = 0;
+  const auto count = [&rows, &bytes](const DomainResults& one) {
+    bytes += one.text_bytes;
+    for (const StoredPolicy& policy : one.policies) rows += 1 + policy.failures.size();
+  };
+  for (const DomainResults& earlier : page.results) count(earlier);
   for (const std::string& domain : domains) {
-    if (page.results.size() >= query.limit || rows >= kMaxRowsAPage) {
+    if (page.results.size() >= query.limit || rows >= kMaxRowsAPage || bytes >= kMaxTextAPage) {
       page.has_more = true;
       return done();
     }
     auto results = read_results(transaction, day, domain);
     if (!results.ok()) return results.error();
     if (results.value().policies.empty()) continue;
-    for (const StoredPolicy& policy : results.value().policies) rows += 1 + policy.failures.size();
+    count(results.value());
     page.results.push_back(std::move(results).value());
   }
   return done();
@@ -242,13 +274,14 @@ StoreResult<std::vector<std::string>> read_domains(Transaction& transaction, Day
 
 StoreResult<DomainResults> read_results(Transaction& transaction, DayNumber day,
                                         const std::string& domain) {
-  DomainResults results{day, domain, {}};
+  DomainResults results{day, domain, {}, 0};
   std::int64_t last_policy = kNoText;
   const auto on_row = [&](const Row& row) {
     if (row.number(0) != last_policy) {
       auto policy = read_policy(row.text(2), domain);
       if (!policy.has_value()) return;  // not a text of ours: somebody edited the store
       last_policy = row.number(0);
+      results.text_bytes += row.text(2).size();
       results.policies.push_back({std::move(*policy), {}, {}});
     }
     StoredPolicy& policy = results.policies.back();
@@ -257,6 +290,7 @@ StoreResult<DomainResults> read_results(Transaction& transaction, DayNumber day,
     if (row.number(1) == kNoText) {
       policy.sessions = {succeeded, failed};
     } else if (auto failure = read_failure(row.text(3)); failure.has_value()) {
+      results.text_bytes += row.text(3).size();
       policy.failures.push_back({std::move(*failure), failed});
     }
   };

@@ -27,6 +27,7 @@
 //   result_texts: each policy as applied and each kind of failure once, however many rows name it.
 //     id            referred to by `results`; 0 is never given
 //     hash          base::text_hash of the text with the key below; unsigned, stored as signed
+//     bytes         of text
 //     text          as reporting/result_text.h writes it
 //     last_day      UTC day number of the newest row that names it; it goes with that
 //   result_text_key: one row, random and this store's own: who sends results must not be able to
@@ -97,6 +98,7 @@ inline constexpr std::array kMigrations = {
     "CREATE TABLE result_texts ("
     "  id INTEGER PRIMARY KEY,"
     "  hash INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
     "  text TEXT NOT NULL,"
     "  last_day INTEGER NOT NULL"
     ");"

@@ -428,6 +428,84 @@ TEST_F(ResultsInStore, KindsOfFailureAreBoundedAndStillCounted) {
   EXPECT_GE(results_->counters().folded, 200U);
 }
 
+// A policy may have 64 KiB (RFC 8461 sec. 3.3); each of these is another.
+std::string large_policy(const std::string& domain, int number) {
+  std::string text =
+      R"({"d":")" + domain + R"(","policies":[{"policy-type":2,"f":0,"policy-string":[)";
+  const std::string line(2000, 'x');
+  for (int i = 0; i < 30; ++i) text += '"' + line + std::to_string(number) + "\",";
+  return text + R"("end"]}]})";
+}
+
+TEST_F(ResultsInStore, TextOfADomainIsBoundedAndStillCounted) {
+  constexpr int kPolicies = 40;
+  for (int i = 0; i < kPolicies; ++i) put(large_policy("a.test", i));
+  apply();
+  put(large_policy("a.test", 0));  // some of the first ones are there already
+  put(large_policy("a.test", kPolicies));
+  results_->apply_soon();
+  wait_until_applied();
+  EXPECT_LE(number("SELECT SUM(bytes) FROM result_texts"),
+            static_cast<std::int64_t>(kMaxTextADomain) + 1000);
+  EXPECT_GE(number("SELECT COUNT(*) FROM results"), 10);
+  EXPECT_EQ(number("SELECT SUM(succeeded) FROM results"), kPolicies + 2);
+  EXPECT_EQ(number("SELECT SUM(bytes <> LENGTH(text)) FROM result_texts"), 0);
+}
+
+// One long text that many policies name is stored once, and shown as often as it is named.
+TEST_F(ResultsInStore, TextThatRepeatsIsBoundedToo) {
+  const std::string line(2000, 'y');
+  for (int i = 0; i < 400; ++i) {
+    put(R"({"d":"a.test","policies":[{"policy-type":2,"f":1,"policy-string":[")" +
+        std::to_string(i) + R"("],"failure-details":[{"c":205,"h":")" + line + R"(","a":")" + line +
+        R"("}]}]})");
+    if (i % 100 == 99) {
+      results_->start(spool_);
+      wait_until_applied();
+    }
+  }
+  EXPECT_LE(results(today(), "a.test").text_bytes, kMaxTextADomain + 100 * 1000);
+  EXPECT_EQ(number("SELECT SUM(failed) FROM results WHERE failure <> 0"), 400);
+}
+
+TEST_F(ResultsInStore, PageEndsWhenItHasEnoughText) {
+  for (int domain = 0; domain < 10; ++domain) {
+    for (int i = 0; i < 5; ++i) put(large_policy("d" + std::to_string(domain) + ".test", i));
+  }
+  apply();
+  ResultQuery query;
+  std::size_t domains = 0;
+  std::size_t pages = 0;
+  while (true) {
+    const ResultPage page = list(query);
+    std::size_t bytes = 0;
+    for (const DomainResults& one : page.results) bytes += one.text_bytes;
+    EXPECT_LE(bytes, kMaxTextAPage + kMaxTextADomain);
+    domains += page.results.size();
+    ++pages;
+    if (!page.has_more || page.results.empty()) break;
+    query.after = std::pair(page.results.back().day, page.results.back().domain);
+  }
+  EXPECT_EQ(domains, 10U);
+  EXPECT_GE(pages, 2U);
+}
+
+// A failure beyond the limit stays beside the sessions of its policy.
+TEST_F(ResultsInStore, FoldedFailureKeepsItsPolicy) {
+  for (std::size_t i = 0; i < kMaxRowsADomain + 200; ++i) {
+    put(failure("a.test", 205, "250 mx" + std::to_string(i)));
+  }
+  apply();
+  const DomainResults a = results(today(), "a.test");
+  ASSERT_EQ(a.policies.size(), 1U);
+  EXPECT_EQ(a.policies[0].sessions.failed, kMaxRowsADomain + 200);
+  std::uint64_t folded = 0;
+  for (const StoredFailure& one : a.policies[0].failures) {
+    if (one.details.receiving_mx_helo.empty()) folded += one.sessions;
+  }
+  EXPECT_GE(folded, 200U);
+}
+
 TEST_F(ResultsInStore, WorkOfManyRowsIsDoneInParts) {
   constexpr std::size_t kResults = kMaxRowsABatch;  // of two rows each
   for (std::size_t i = 0; i < kResults; ++i) {
