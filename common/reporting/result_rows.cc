@@ -326,7 +326,10 @@ StoreResult<ResultPage> read_page(Transaction& transaction, const ResultQuery& q
   return page;
 }
 
-StoreResult<bool> drop_rows_before(Transaction& transaction, DayNumber oldest) {
+StoreResult<bool> drop_old_rows(Transaction& transaction, DayNumber today, DayNumber keep) {
+  auto newest = day_before(transaction, INT64_MAX);
+  if (!newest.ok()) return newest.error();
+  const DayNumber oldest = std::min(today, newest.value().value_or(today)) - keep;
   std::size_t dropped = 0;
   const auto limit = as_number(kMaxDroppedAtOnce);
   const auto count = [&dropped](const Row&) { ++dropped; };

@@ -32,8 +32,9 @@ StoreResult<DomainResults> read_results(store::Transaction& transaction, DayNumb
                                         const std::string& domain);
 StoreResult<ResultPage> read_page(store::Transaction& transaction, const ResultQuery& query);
 
-// Deletes at most kMaxDroppedAtOnce rows of days before `oldest`, then texts that none names any
-// more. True: there is more.
-StoreResult<bool> drop_rows_before(store::Transaction& transaction, DayNumber oldest);
+// Deletes at most kMaxDroppedAtOnce rows of days more than `keep` days before today or before the
+// newest one that is stored, whichever is earlier: a clock that is ahead takes nothing away. Then
+// texts that none names any more. True: there is more.
+StoreResult<bool> drop_old_rows(store::Transaction& transaction, DayNumber today, DayNumber keep);
 
 }  // namespace strictmx::reporting

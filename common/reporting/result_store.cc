@@ -164,10 +164,12 @@ void ResultStore::drop_applied_segments(SpoolPosition applied) {
 }
 
 void ResultStore::drop_old() {
-  const DayNumber oldest = day_of(clock_.now() - settings_.keep);
+  const DayNumber today = day_of(clock_.now());
   read_with<bool>(
       database_,
-      [oldest](Transaction& transaction) { return drop_rows_before(transaction, oldest); },
+      [today, keep = settings_.keep.count()](Transaction& transaction) {
+        return drop_old_rows(transaction, today, keep);
+      },
       [this, alive = is_alive_](const StoreResult<bool>& has_more) {
         if (!*alive) return;
         if (!has_more.ok()) {

@@ -12,7 +12,8 @@
 // Limits: kBatchBytes of spool at a time; kMaxRowsADomain rows and kMaxTextADomain bytes of text a
 // domain and day: further policies are counted by their type alone, further kinds of failure by
 // policy and result type. Known gaps: the number of domains of a
-// day is bounded by the disk alone; days are dropped by the wall clock.
+// day is bounded by the disk alone; days are dropped by the wall clock, and
+// only beside a newer one that is stored.
 #pragma once
 
 #include <array>

@@ -12,6 +12,8 @@
 namespace strictmx::daemon {
 namespace {
 
+// Also from the start to the first time: until then a machine without a clock of its own has asked
+// for the time.
 constexpr std::chrono::hours kDropInterval{1};
 
 }  // namespace
@@ -27,6 +29,7 @@ Results::~Results() { *is_alive_ = false; }
 
 void Results::start(std::vector<base::UniqueDescriptor> sockets) {
   sockets_ = std::move(sockets);
+  last_drop_ = clock_.steady();
   tick();
 }
 
@@ -37,9 +40,7 @@ void Results::tick() {
   }
   // A map `record` that was refused for a full spool tells nobody when there is room again.
   if (spool_ != nullptr && spool_->counters().is_full) store_.apply_soon();
-  const bool is_due =
-      last_drop_ == base::SteadyTime{} || clock_.steady() - last_drop_ > kDropInterval;
-  if (!is_due) return;
+  if (clock_.steady() - last_drop_ <= kDropInterval) return;
   last_drop_ = clock_.steady();
   store_.drop_old();
 }

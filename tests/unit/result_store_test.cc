@@ -531,10 +531,27 @@ TEST_F(ResultsInStore, DaysAreKeptAsLongAsTold) {
   results_->drop_old();
   EXPECT_EQ(number("SELECT COUNT(DISTINCT day) FROM results"), 2);
   clock_.advance(days(1));
+  put(success("a.test"));
+  results_->apply_soon();
+  wait_until_applied();
   results_->drop_old();
-  EXPECT_EQ(number("SELECT COUNT(DISTINCT day) FROM results"), 1);
+  EXPECT_EQ(number("SELECT COUNT(DISTINCT day) FROM results"), 2);
   EXPECT_EQ(number("SELECT COUNT(*) FROM result_texts"), 1) << "the failure's text goes too";
   EXPECT_EQ(results(today() - 1, "a.test").policies.at(0).sessions.succeeded, 1U);
+}
+
+TEST_F(ResultsInStore, AClockThatIsAheadTakesNoDays) {
+  put(success("a.test"));
+  apply();
+  const DayNumber day = today();
+  clock_.advance(days(3650));
+  results_->drop_old();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM results"), 1);
+  clock_.advance(-days(3650));
+  EXPECT_EQ(results(day, "a.test").policies.at(0).sessions.succeeded, 1U);
+  clock_.advance(-days(3));  // behind: what is newer stays
+  results_->drop_old();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM results"), 1);
 }
 
 TEST_F(ResultsInStore, PagesNewestDayFirst) {
