@@ -33,12 +33,12 @@ class RowWriter {
     auto space = space_of(key);
     if (!space.ok()) return space.error();
     // What is there already is taken for new: then folding begins a little early.
-    auto [rows, bytes] = space.value();
+    Space used = space.value();
     const auto fits = [&](const std::string& policy,
                           const std::string& failure) -> StoreResult<bool> {
       const std::size_t more = failure.empty() ? policy.size() : failure.size();
-      if (rows < kMaxRowsADomain && bytes + more <= kMaxTextADomain) {
-        bytes += more;
+      if (used.rows < kMaxRowsADomain && used.bytes + more <= kMaxTextADomain) {
+        used.bytes += more;
         return true;
       }
       return has_row(key, policy, failure);
@@ -54,7 +54,7 @@ class RowWriter {
         auto written =
             add(key, used_policy, is_kept.value() ? failure : folded_failure(failure), sessions);
         if (!written.ok()) return written;
-        ++rows;
+        ++used.rows;
       }
     }
     return done();
