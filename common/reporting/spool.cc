@@ -58,6 +58,18 @@ base::Result<std::string, SpoolError> read_at(int file, const std::string& path,
   return data;
 }
 
+enum class FileKind { kOurs, kUnwritten, kOther };
+
+base::Result<FileKind, SpoolError> kind_of(int file, const std::string& path, std::uint64_t size) {
+  const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(size, kSegmentMagic.size()));
+  const auto magic = read_at(file, path, 0, bytes);
+  if (!magic.ok()) return magic.error();
+  if (magic.value() == kSegmentMagic) return FileKind::kOurs;
+  const bool is_unwritten =
+      std::all_of(magic.value().begin(), magic.value().end(), [](char c) { return c == 0; });
+  return is_unwritten ? FileKind::kUnwritten : FileKind::kOther;
+}
+
 }  // namespace
 
 void SpoolBatch::keep_first(std::size_t count) {
@@ -221,14 +233,10 @@ base::Result<SpoolBatch, SpoolError> Spool::read(SpoolPosition from, std::size_t
   // Whoever cut a file off took what was in it; we read what there is.
   const auto size = static_cast<std::uint64_t>(status.st_size);
   const std::uint64_t end = segment.end == 0 ? size : std::min(segment.end, size);
-  auto magic =
-      read_at(file.get(), segment.path, 0,
-              static_cast<std::size_t>(std::min<std::uint64_t>(size, kSegmentMagic.size())));
-  if (!magic.ok()) return magic.error();
-  const bool is_ours = magic.value() == kSegmentMagic;
-  const bool is_unwritten =
-      std::all_of(magic.value().begin(), magic.value().end(), [](char c) { return c == 0; });
-  if (!is_ours && !is_unwritten) ++batch.corrupt;
+  const auto kind = kind_of(file.get(), segment.path, size);
+  if (!kind.ok()) return kind.error();
+  const bool is_ours = kind.value() == FileKind::kOurs;
+  if (kind.value() == FileKind::kOther) ++batch.corrupt;
   if (segment.end > size) ++batch.corrupt;
   bool is_at_end = true;
   if (is_ours && offset < end) {

@@ -28,6 +28,7 @@ std::string large_result(int number) {
 TEST(ResultBatchMemory, APolicyWithManyFailuresIsHeldOnce) {
   std::vector<std::string> texts;
   std::vector<SpoolRecord> records;
+  records.reserve(32);
   std::size_t bytes = 0;
   for (int i = 0; i < 32; ++i) {
     texts.push_back(large_result(i));
@@ -62,6 +63,7 @@ TEST(ResultBatchRows, RecordsBehindTheLimitAreLeft) {
   };
   const std::string braces(kMaxRowsABatch + 10, '{');
   std::vector<std::string> different;
+  different.reserve(100);
   for (int i = 0; i < 100; ++i) different.push_back(many_failures(i, 99));
   const std::vector<Case> cases = {
       {"none", {}, 0},
@@ -73,6 +75,7 @@ TEST(ResultBatchRows, RecordsBehindTheLimitAreLeft) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     std::vector<SpoolRecord> records;
+    records.reserve(c.texts.size());
     for (const std::string& text : c.texts) records.push_back({text, kReceived, 0, 0});
     const ResultBatch batch(records, 0, {1, 2});
     EXPECT_EQ(batch.used(), c.used);
