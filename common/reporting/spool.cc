@@ -70,6 +70,24 @@ base::Result<FileKind, SpoolError> kind_of(int file, const std::string& path, st
   return is_unwritten ? FileKind::kUnwritten : FileKind::kOther;
 }
 
+struct SegmentFile {
+  base::UniqueDescriptor file;
+  std::uint64_t size = 0;
+  FileKind kind = FileKind::kOther;
+};
+
+base::Result<SegmentFile, SpoolError> open_segment(const std::string& path) {
+  SegmentFile opened;
+  opened.file = base::UniqueDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat status {};
+  if (!opened.file || fstat(opened.file.get(), &status) != 0) return system_failure(path);
+  opened.size = static_cast<std::uint64_t>(status.st_size);
+  const auto kind = kind_of(opened.file.get(), path, opened.size);
+  if (!kind.ok()) return kind.error();
+  opened.kind = kind.value();
+  return {std::move(opened)};
+}
+
 }  // namespace
 
 void SpoolBatch::keep_first(std::size_t count) {
@@ -226,22 +244,17 @@ base::Result<SpoolBatch, SpoolError> Spool::read(SpoolPosition from, std::size_t
     following = after == segments_.end() ? found->first + 1 : after->first;
   }
   const std::uint64_t offset = std::max<std::uint64_t>(batch.next.offset, kSegmentMagic.size());
-  const base::UniqueDescriptor file(
-      ::open(segment.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  struct stat status {};
-  if (!file || fstat(file.get(), &status) != 0) return system_failure(segment.path);
+  const auto opened = open_segment(segment.path);
+  if (!opened.ok()) return opened.error();
   // Whoever cut a file off took what was in it; we read what there is.
-  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t size = opened.value().size;
   const std::uint64_t end = segment.end == 0 ? size : std::min(segment.end, size);
-  const auto kind = kind_of(file.get(), segment.path, size);
-  if (!kind.ok()) return kind.error();
-  const bool is_ours = kind.value() == FileKind::kOurs;
-  if (kind.value() == FileKind::kOther) ++batch.corrupt;
+  if (opened.value().kind == FileKind::kOther) ++batch.corrupt;
   if (segment.end > size) ++batch.corrupt;
   bool is_at_end = true;
-  if (is_ours && offset < end) {
+  if (opened.value().kind == FileKind::kOurs && offset < end) {
     const std::size_t bytes = std::min<std::uint64_t>(end - offset, max_bytes);
-    auto data = read_at(file.get(), segment.path, offset, bytes);
+    auto data = read_at(opened.value().file.get(), segment.path, offset, bytes);
     if (!data.ok()) return data.error();
     batch.bytes = std::move(data).value();
     auto read = read_records(batch.bytes, bytes == end - offset,
