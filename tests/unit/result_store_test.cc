@@ -338,7 +338,7 @@ class StoreSetAside : public store::Database {
   StoreSetAside(store::Database& before, store::Database& after) : now_(&before), after_(after) {}
   void submit(store::Pace pace, store::Work work, store::Done done) override {
     if (is_waiting_) {
-      held_.push_back([=, this] { now_->submit(pace, work, done); });
+      held_.emplace_back([=, this] { now_->submit(pace, work, done); });
     } else if (pace != store::Pace::kDurable || now_ == &after_) {
       now_->submit(pace, std::move(work), std::move(done));
     } else {
@@ -432,8 +432,8 @@ TEST_F(ResultsInStore, KindsOfFailureAreBoundedAndStillCounted) {
 std::string large_policy(const std::string& domain, int number) {
   std::string text =
       R"({"d":")" + domain + R"(","policies":[{"policy-type":2,"f":0,"policy-string":[)";
-  const std::string line(2000, 'x');
-  for (int i = 0; i < 30; ++i) text += '"' + line + std::to_string(number) + "\",";
+  const std::string line = '"' + std::string(2000, 'x') + std::to_string(number) + "\",";
+  for (int i = 0; i < 30; ++i) text += line;
   return text + R"("end"]}]})";
 }
 
