@@ -1,6 +1,7 @@
 // process.cc - see process.h.
 #include "common/base/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
@@ -18,6 +19,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
 #include "common/base/unique_descriptor.h"
 
@@ -26,6 +28,41 @@ namespace {
 
 Failure<ProcessError> system_failure(std::string_view what) {
   return fail(ProcessError::kSystem, fmt::format("{}: {}", what, std::strerror(errno)));
+}
+
+constexpr int kToGive = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+
+std::vector<std::string> names_in(int folder) {
+  std::vector<std::string> names;
+  const int own = openat(folder, ".", kToGive | O_DIRECTORY);
+  DIR* const entries = own < 0 ? nullptr : fdopendir(own);
+  if (entries == nullptr) {
+    if (own >= 0) close(own);
+    return names;
+  }
+  while (const dirent* const entry = readdir(entries)) names.emplace_back(entry->d_name);
+  closedir(entries);
+  return names;
+}
+
+enum class Depth { kFilesToo, kAlone };
+
+// By descriptors alone: the folder may be the user's already, who could swap a name for a link.
+Outcome<ProcessError> give(int folder, const std::string& name, const UserIds& user, Depth depth) {
+  const UniqueDescriptor opened(openat(folder, name.c_str(), kToGive | O_NOFOLLOW));
+  struct stat status {};
+  if (!opened || fstat(opened.get(), &status) != 0) return done();
+  const bool is_folder = S_ISDIR(status.st_mode) && depth == Depth::kFilesToo;
+  if (!is_folder && (!S_ISREG(status.st_mode) || status.st_nlink != 1)) return done();
+  if (status.st_uid != user.uid && fchown(opened.get(), user.uid, user.gid) != 0) {
+    return system_failure(name);
+  }
+  if (!is_folder) return done();
+  for (const std::string& inside : names_in(opened.get())) {
+    auto given = give(opened.get(), inside, user, Depth::kAlone);
+    if (!given.ok()) return given;
+  }
+  return done();
 }
 
 }  // namespace
@@ -58,16 +95,12 @@ Outcome<ProcessError> give_store(const std::string& path, const UserIds& user) {
     if (chmod(folder.c_str(), 0750) != 0) return system_failure(folder.string());
     if (chown(folder.c_str(), user.uid, user.gid) != 0) return system_failure(folder.string());
   }
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (!entry.path().filename().string().starts_with(file.filename().string())) continue;
-    const UniqueDescriptor opened(
-        open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    struct stat status {};
-    if (!opened || fstat(opened.get(), &status) != 0) continue;
-    if (!S_ISREG(status.st_mode) || status.st_nlink != 1 || status.st_uid == user.uid) continue;
-    if (fchown(opened.get(), user.uid, user.gid) != 0) {
-      return system_failure(entry.path().string());
-    }
+  const UniqueDescriptor opened(open(folder.empty() ? "." : folder.c_str(), kToGive | O_DIRECTORY));
+  if (!opened) return system_failure(folder.string());
+  for (const std::string& name : names_in(opened.get())) {
+    if (!name.starts_with(file.filename().string())) continue;
+    auto given = give(opened.get(), name, user, Depth::kFilesToo);
+    if (!given.ok()) return given;
   }
   return done();
 }

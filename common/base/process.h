@@ -27,9 +27,10 @@ Result<UserIds, ProcessError> find_user(const std::string& name);
 // root can't be had back.
 Outcome<ProcessError> become_user(const UserIds& user);
 
-// Lets the user own the file at `path` and those beside it that begin with its name (a database's
-// journal, a lock). A missing folder is made (0750) for the user; an existing one stays as it is.
-// Only regular files with a single name are given away.
+// Lets the user own the file at `path` and what is beside it and begins with its name: files (a
+// database's journal, a lock), and folders with the files in them (a spool). A missing folder is
+// made (0750) for the user; an existing one stays as it is. Of files only regular ones with a
+// single name are given away; no link is followed.
 Outcome<ProcessError> give_store(const std::string& path, const UserIds& user);
 
 // Who is at the other end of a connected UNIX socket; the kernel vouches for it.

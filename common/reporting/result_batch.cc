@@ -18,20 +18,34 @@ DayNumber session_day(const tlsrpt::ResultDatagram& result, base::WallTime recei
   return day_of(is_plausible ? own : received);
 }
 
+// Each policy and each failure is an object, beside the outermost one: known without parsing.
+std::size_t most_rows(std::string_view text) {
+  const auto objects = static_cast<std::size_t>(std::count(text.begin(), text.end(), '{'));
+  return std::max<std::size_t>(objects, 2) - 1;
+}
+
 }  // namespace
 
-ResultBatch::ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest) {
-  std::unordered_map<std::string_view, Times> texts;
+ResultBatch::ResultBatch(std::span<const SpoolRecord> records, DayNumber oldest,
+                         const base::HashKey& key) {
+  std::unordered_map<std::string_view, Times, base::TextHasher> texts(0, base::TextHasher{key});
   std::vector<std::string_view> order;  // so that the first broken ones are those shown
   texts.reserve(records.size());
+  std::size_t rows = 0;
   for (const SpoolRecord& record : records) {
     const auto [at, is_new] = texts.try_emplace(record.text);
-    if (is_new) order.push_back(record.text);
     Times& times = at->second;
-    if (times.empty() || day_of(times.back().first) != day_of(record.received)) {
+    if (is_new || day_of(times.back().first) != day_of(record.received)) {
+      rows += most_rows(record.text);
+      if (rows > kMaxRowsABatch && used_ > 0) {
+        if (is_new) texts.erase(at);
+        break;
+      }
       times.emplace_back(record.received, 0);
     }
+    if (is_new) order.push_back(record.text);
     ++times.back().second;
+    ++used_;
   }
   for (const std::string_view text : order) add(text, texts.find(text)->second, oldest);
 }
@@ -52,11 +66,11 @@ void ResultBatch::add(std::string_view text, const Times& times, DayNumber oldes
   for (const auto& [received, count] : times) {
     Counters& counters = rows_[{session_day(result.value(), received, oldest), domain}];
     for (const tlsrpt::PolicyOutcome& outcome : result.value().outcomes) {
-      const std::string policy = write_policy(outcome.policy, domain);
-      SessionCounts& sessions = counters[{policy, {}}];
+      Failures& failures = counters[write_policy(outcome.policy, domain)];
+      SessionCounts& sessions = failures[{}];
       (outcome.is_failed ? sessions.failed : sessions.succeeded) += count;
       for (const tlsrpt::FailureDetails& failure : outcome.failures) {
-        counters[{policy, write_failure(failure)}].failed += count;
+        failures[write_failure(failure)].failed += count;
       }
     }
   }

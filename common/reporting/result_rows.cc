@@ -5,7 +5,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "common/base/text_hash.h"
 #include "common/reporting/result_text.h"
 
 namespace strictmx::reporting {
@@ -27,27 +26,36 @@ struct StoredText {
 // Writes rows; remembers which texts it has met, because one policy has many domains.
 class RowWriter {
  public:
-  explicit RowWriter(Transaction& transaction) : transaction_(transaction) {}
+  RowWriter(Transaction& transaction, const base::HashKey& key)
+      : transaction_(transaction), hasher_{key}, known_(0, hasher_) {}
 
   StoreOutcome write(const BatchKey& key, const ResultBatch::Counters& counters) {
-    std::size_t rows = 0;
-    auto counted = transaction_.query(
-        "SELECT COUNT(*) FROM results WHERE day = ?1 AND domain = ?2", {key.day, key.domain},
-        [&rows](const Row& row) { rows = static_cast<std::size_t>(row.number(0)); });
-    if (!counted.ok()) return counted;
-    for (const auto& [counter, sessions] : counters) {
-      CounterKey texts = counter;
-      if (rows >= kMaxRowsADomain) {
-        auto is_there = has_row(key, texts);
-        if (!is_there.ok()) return is_there.error();
-        if (!is_there.value()) {
-          texts = folded(texts);
-          ++folded_;
-        }
+    auto space = space_of(key);
+    if (!space.ok()) return space.error();
+    // What is there already is taken for new: then folding begins a little early.
+    Space used = space.value();
+    const auto fits = [&](const std::string& policy,
+                          const std::string& failure) -> StoreResult<bool> {
+      const std::size_t more = failure.empty() ? policy.size() : failure.size();
+      if (used.rows < kMaxRowsADomain && used.bytes + more <= kMaxTextADomain) {
+        used.bytes += more;
+        return true;
       }
-      auto written = add(key, texts, sessions);
-      if (!written.ok()) return written;
-      ++rows;  // or it was there already: then folding begins a little early
+      return has_row(key, policy, failure);
+    };
+    for (const auto& [policy, failures] : counters) {
+      auto is_policy_kept = fits(policy, {});
+      if (!is_policy_kept.ok()) return is_policy_kept.error();
+      const std::string& used_policy = is_policy_kept.value() ? policy : folded_policy(policy);
+      for (const auto& [failure, sessions] : failures) {
+        auto is_kept = failure.empty() ? is_policy_kept : fits(used_policy, failure);
+        if (!is_kept.ok()) return is_kept.error();
+        if (!is_kept.value()) ++folded_;
+        auto written =
+            add(key, used_policy, is_kept.value() ? failure : folded_failure(failure), sessions);
+        if (!written.ok()) return written;
+        ++used.rows;
+      }
     }
     return done();
   }
@@ -55,12 +63,38 @@ class RowWriter {
   std::uint64_t folded_rows() const { return folded_; }
 
  private:
-  static CounterKey folded(const CounterKey& texts) {
+  struct Space {
+    std::size_t rows = 0;
+    std::size_t bytes = 0;
+  };
+
+  // What a domain has used of its bounds: a row of sessions its policy's text, one of a failure its
+  // own, as often as a page shows them.
+  StoreResult<Space> space_of(const BatchKey& key) {
+    Space space;
+    auto summed = transaction_.query(
+        "SELECT COUNT(*), COALESCE(SUM(t.bytes), 0) FROM results r JOIN result_texts t "
+        "ON t.id = CASE WHEN r.failure = 0 THEN r.policy ELSE r.failure END "
+        "WHERE r.day = ?1 AND r.domain = ?2",
+        {key.day, key.domain}, [&space](const Row& row) {
+          space = {static_cast<std::size_t>(row.number(0)),
+                   static_cast<std::size_t>(row.number(1))};
+        });
+    if (!summed.ok()) return summed.error();
+    return space;
+  }
+
+  static std::string folded_policy(const std::string& text) {
     tlsrpt::AppliedPolicy policy;
+    if (const auto read = read_policy(text, ""); read.has_value()) policy.type = read->type;
+    return write_policy(policy, "");
+  }
+
+  static std::string folded_failure(const std::string& text) {
+    if (text.empty()) return {};
     tlsrpt::FailureDetails failure;
-    if (const auto read = read_policy(texts.policy, ""); read.has_value()) policy.type = read->type;
-    if (const auto read = read_failure(texts.failure); read.has_value()) failure.type = read->type;
-    return {write_policy(policy, ""), texts.failure.empty() ? "" : write_failure(failure)};
+    if (const auto read = read_failure(text); read.has_value()) failure.type = read->type;
+    return write_failure(failure);
   }
 
   StoreResult<StoredText> find(const std::string& text) {
@@ -69,7 +103,7 @@ class RowWriter {
     StoredText found;
     auto looked =
         transaction_.query("SELECT id, last_day FROM result_texts WHERE hash = ?1 AND text = ?2",
-                           {as_number(base::text_hash(text)), text}, [&found](const Row& row) {
+                           {as_number(hasher_(text)), text}, [&found](const Row& row) {
                              found = {row.number(0), row.number(1)};
                            });
     if (!looked.ok()) return looked.error();
@@ -86,9 +120,10 @@ class RowWriter {
     if (stored.id != kNoText && stored.last_day >= day) return stored.id;
     auto written = stored.id == kNoText
                        ? transaction_.query(
-                             "INSERT INTO result_texts (hash, text, last_day) VALUES (?1, ?2, ?3) "
+                             "INSERT INTO result_texts (hash, bytes, text, last_day) "
+                             "VALUES (?1, ?2, ?3, ?4) "
                              "RETURNING id",
-                             {as_number(base::text_hash(text)), text, day},
+                             {as_number(hasher_(text)), as_number(text.size()), text, day},
                              [&stored](const Row& row) { stored.id = row.number(0); })
                        : transaction_.run("UPDATE result_texts SET last_day = ?2 WHERE id = ?1",
                                           {stored.id, day});
@@ -98,13 +133,14 @@ class RowWriter {
     return stored.id;
   }
 
-  StoreResult<bool> has_row(const BatchKey& key, const CounterKey& texts) {
-    auto policy = find(texts.policy);
+  StoreResult<bool> has_row(const BatchKey& key, const std::string& policy_text,
+                            const std::string& failure_text) {
+    auto policy = find(policy_text);
     if (!policy.ok()) return policy.error();
-    auto failure = texts.failure.empty() ? StoredText{} : find(texts.failure);
+    auto failure = failure_text.empty() ? StoredText{} : find(failure_text);
     if (!failure.ok()) return failure.error();
     const bool is_unknown =
-        policy.value().id == kNoText || (!texts.failure.empty() && failure.value().id == kNoText);
+        policy.value().id == kNoText || (!failure_text.empty() && failure.value().id == kNoText);
     if (is_unknown) return false;
     bool is_there = false;
     auto looked = transaction_.query(
@@ -115,10 +151,11 @@ class RowWriter {
     return is_there;
   }
 
-  StoreOutcome add(const BatchKey& key, const CounterKey& texts, const SessionCounts& sessions) {
-    auto policy = id_of(texts.policy, key.day);
+  StoreOutcome add(const BatchKey& key, const std::string& policy_text,
+                   const std::string& failure_text, const SessionCounts& sessions) {
+    auto policy = id_of(policy_text, key.day);
     if (!policy.ok()) return policy.error();
-    auto failure = id_of(texts.failure, key.day);
+    auto failure = id_of(failure_text, key.day);
     if (!failure.ok()) return failure.error();
     return transaction_.run(
         "INSERT INTO results (day, domain, policy, failure, succeeded, failed) "
@@ -131,7 +168,8 @@ class RowWriter {
   }
 
   Transaction& transaction_;
-  std::unordered_map<std::string, StoredText> known_;
+  const base::TextHasher hasher_;
+  std::unordered_map<std::string, StoredText, base::TextHasher> known_;
   std::uint64_t folded_ = 0;
 };
 
@@ -158,16 +196,21 @@ StoreOutcome read_day_page(Transaction& transaction, const ResultQuery& query, D
     domains = std::move(read).value();
   }
   std::size_t rows = 0;
-  for (const DomainResults& earlier : page.results) rows += earlier.policies.size();
+  std::size_t bytes = 0;
+  const auto count = [&rows, &bytes](const DomainResults& one) {
+    bytes += one.text_bytes;
+    for (const StoredPolicy& policy : one.policies) rows += 1 + policy.failures.size();
+  };
+  for (const DomainResults& earlier : page.results) count(earlier);
   for (const std::string& domain : domains) {
-    if (page.results.size() >= query.limit || rows >= kMaxRowsAPage) {
+    if (page.results.size() >= query.limit || rows >= kMaxRowsAPage || bytes >= kMaxTextAPage) {
       page.has_more = true;
       return done();
     }
     auto results = read_results(transaction, day, domain);
     if (!results.ok()) return results.error();
     if (results.value().policies.empty()) continue;
-    for (const StoredPolicy& policy : results.value().policies) rows += 1 + policy.failures.size();
+    count(results.value());
     page.results.push_back(std::move(results).value());
   }
   return done();
@@ -193,10 +236,26 @@ StoreOutcome write_position(Transaction& transaction, SpoolPosition position) {
       {as_number(position.segment), as_number(position.offset)});
 }
 
-StoreResult<std::uint64_t> write_rows(Transaction& transaction, const ResultBatch::Rows& rows) {
-  RowWriter writer(transaction);
-  for (const auto& [key, counters] : rows) {
-    auto written = writer.write(key, counters);
+StoreResult<base::HashKey> read_text_key(Transaction& transaction) {
+  std::optional<base::HashKey> key;
+  auto read = transaction.query("SELECT first, second FROM result_text_key WHERE id = 1", {},
+                                [&key](const Row& row) {
+                                  key = {static_cast<std::uint64_t>(row.number(0)),
+                                         static_cast<std::uint64_t>(row.number(1))};
+                                });
+  if (!read.ok()) return read.error();
+  // Without it all texts of the store would be lost: somebody edited it.
+  if (!key.has_value()) {
+    return base::fail(store::StoreError::kSystem, "store: result_text_key has no row");
+  }
+  return *key;
+}
+
+StoreResult<std::uint64_t> write_rows(Transaction& transaction, const base::HashKey& key,
+                                      const ResultBatch::Rows& rows) {
+  RowWriter writer(transaction, key);
+  for (const auto& [place, counters] : rows) {
+    auto written = writer.write(place, counters);
     if (!written.ok()) return written.error();
   }
   return writer.folded_rows();
@@ -215,13 +274,14 @@ StoreResult<std::vector<std::string>> read_domains(Transaction& transaction, Day
 
 StoreResult<DomainResults> read_results(Transaction& transaction, DayNumber day,
                                         const std::string& domain) {
-  DomainResults results{day, domain, {}};
+  DomainResults results{day, domain, {}, 0};
   std::int64_t last_policy = kNoText;
   const auto on_row = [&](const Row& row) {
     if (row.number(0) != last_policy) {
       auto policy = read_policy(row.text(2), domain);
       if (!policy.has_value()) return;  // not a text of ours: somebody edited the store
       last_policy = row.number(0);
+      results.text_bytes += row.text(2).size();
       results.policies.push_back({std::move(*policy), {}, {}});
     }
     StoredPolicy& policy = results.policies.back();
@@ -230,6 +290,7 @@ StoreResult<DomainResults> read_results(Transaction& transaction, DayNumber day,
     if (row.number(1) == kNoText) {
       policy.sessions = {succeeded, failed};
     } else if (auto failure = read_failure(row.text(3)); failure.has_value()) {
+      results.text_bytes += row.text(3).size();
       policy.failures.push_back({std::move(*failure), failed});
     }
   };
@@ -265,7 +326,10 @@ StoreResult<ResultPage> read_page(Transaction& transaction, const ResultQuery& q
   return page;
 }
 
-StoreResult<bool> drop_rows_before(Transaction& transaction, DayNumber oldest) {
+StoreResult<bool> drop_old_rows(Transaction& transaction, DayNumber today, DayNumber keep) {
+  auto newest = day_before(transaction, INT64_MAX);
+  if (!newest.ok()) return newest.error();
+  const DayNumber oldest = std::min(today, newest.value().value_or(today)) - keep;
   std::size_t dropped = 0;
   const auto limit = as_number(kMaxDroppedAtOnce);
   const auto count = [&dropped](const Row&) { ++dropped; };

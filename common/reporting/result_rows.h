@@ -5,6 +5,7 @@
 // Limits: those of result_store.h.
 #pragma once
 
+#include "common/base/text_hash.h"
 #include "common/reporting/result_batch.h"
 #include "common/reporting/result_store.h"
 #include "common/store/database.h"
@@ -18,8 +19,11 @@ using StoreResult = base::Result<T, store::StoreError>;
 StoreResult<SpoolPosition> read_position(store::Transaction& transaction);
 StoreOutcome write_position(store::Transaction& transaction, SpoolPosition position);
 
+// What texts are found by in this store.
+StoreResult<base::HashKey> read_text_key(store::Transaction& transaction);
+
 // Adds all counters; the number of rows that were folded (kMaxRowsADomain).
-StoreResult<std::uint64_t> write_rows(store::Transaction& transaction,
+StoreResult<std::uint64_t> write_rows(store::Transaction& transaction, const base::HashKey& key,
                                       const ResultBatch::Rows& rows);
 
 StoreResult<std::vector<std::string>> read_domains(store::Transaction& transaction, DayNumber day,
@@ -28,8 +32,9 @@ StoreResult<DomainResults> read_results(store::Transaction& transaction, DayNumb
                                         const std::string& domain);
 StoreResult<ResultPage> read_page(store::Transaction& transaction, const ResultQuery& query);
 
-// Deletes at most kMaxDroppedAtOnce rows of days before `oldest`, then texts that none names any
-// more. True: there is more.
-StoreResult<bool> drop_rows_before(store::Transaction& transaction, DayNumber oldest);
+// Deletes at most kMaxDroppedAtOnce rows of days more than `keep` days before today or before the
+// newest one that is stored, whichever is earlier: a clock that is ahead takes nothing away. Then
+// texts that none names any more. True: there is more.
+StoreResult<bool> drop_old_rows(store::Transaction& transaction, DayNumber today, DayNumber keep);
 
 }  // namespace strictmx::reporting

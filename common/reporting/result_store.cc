@@ -96,9 +96,14 @@ void ResultStore::apply() {
        steady = clock_.steady()](Transaction& transaction) -> StoreOutcome {
         auto position = read_position(transaction);
         if (!position.ok()) return position.error();
-        const SpoolBatch read = spool->read(position.value(), kBatchBytes);
-        const ResultBatch batch(read.records, oldest);
-        auto folded = write_rows(transaction, batch.rows());
+        auto key = read_text_key(transaction);
+        if (!key.ok()) return key.error();
+        auto spooled = spool->read(position.value(), kBatchBytes);
+        if (!spooled.ok()) return base::fail(StoreError::kSystem, spooled.error().detail);
+        SpoolBatch read = std::move(spooled).value();
+        const ResultBatch batch(read.records, oldest, key.value());
+        read.keep_first(batch.used());
+        auto folded = write_rows(transaction, key.value(), batch.rows());
         if (!folded.ok()) return folded.error();
         for (const BrokenText& text : batch.broken()) broken->note(text, now, steady);
         *applied = {read.next,    batch.counters(), read.recovered,
@@ -136,24 +141,35 @@ void ResultStore::on_applied(const Applied& applied, const StoreOutcome& outcome
   if (applied.has_more || has_more_) apply();
 }
 
-void ResultStore::drop_applied_segments(SpoolPosition position) {
+void ResultStore::drop_applied_segments(SpoolPosition applied) {
   const std::uint64_t first = spool_->first_segment();
-  if (is_dropping_segments_ || first == 0 || first >= position.segment) return;
+  if (is_dropping_segments_ || first == 0 || first >= applied.segment) return;
   is_dropping_segments_ = true;
+  // What was applied may be in a store that has been set aside since: the one that is there says
+  // what it has.
+  auto position = std::make_shared<SpoolPosition>();
   database_.submit(
-      Pace::kDurable, [](Transaction&) -> StoreOutcome { return done(); },
+      Pace::kDurable,
+      [position](Transaction& transaction) -> StoreOutcome {
+        auto read = read_position(transaction);
+        if (!read.ok()) return read.error();
+        *position = read.value();
+        return done();
+      },
       [this, alive = is_alive_, position](const StoreOutcome& outcome) {
         if (!*alive) return;
         is_dropping_segments_ = false;
-        if (outcome.ok()) spool_->drop_before(position);
+        if (outcome.ok()) spool_->drop_before(*position);
       });
 }
 
 void ResultStore::drop_old() {
-  const DayNumber oldest = day_of(clock_.now() - settings_.keep);
+  const DayNumber today = day_of(clock_.now());
   read_with<bool>(
       database_,
-      [oldest](Transaction& transaction) { return drop_rows_before(transaction, oldest); },
+      [today, keep = settings_.keep.count()](Transaction& transaction) {
+        return drop_old_rows(transaction, today, keep);
+      },
       [this, alive = is_alive_](const StoreResult<bool>& has_more) {
         if (!*alive) return;
         if (!has_more.ok()) {

@@ -7,11 +7,13 @@
 // store has that position safe on the disk.
 // Ownership: borrows database, clock and loop; shares the spool with the database's thread.
 // Threads: the loop's thread. Callbacks run on the loop, after the call has returned.
-// Errors: StoreError. While the store can't be written, applying is tried again every kRetry, and
-// the spool keeps what comes.
-// Limits: kBatchBytes of spool at a time; kMaxRowsADomain rows a domain and day: further kinds of
-// failure are counted by policy type and result type alone. Known gaps: the number of domains of a
-// day is bounded by the disk alone; days are dropped by the wall clock.
+// Errors: StoreError. While the store can't be written or the spool not be read, applying is tried
+// again every kRetry, and the spool keeps what comes.
+// Limits: kBatchBytes of spool at a time; kMaxRowsADomain rows and kMaxTextADomain bytes of text a
+// domain and day: further policies are counted by their type alone, further kinds of failure by
+// policy and result type. Known gaps: the number of domains of a
+// day is bounded by the disk alone; days are dropped by the wall clock, and
+// only beside a newer one that is stored.
 #pragma once
 
 #include <array>
@@ -39,10 +41,14 @@ namespace strictmx::reporting {
 inline constexpr std::size_t kBatchBytes = 4ULL * 1024 * 1024;
 // A report with more kinds of failure helps nobody, and a sender could make up any number.
 inline constexpr std::size_t kMaxRowsADomain = 1000;
+// A policy may have 64 KiB; one of RFC 8461 has a few hundred bytes.
+inline constexpr std::size_t kMaxTextADomain = 1024ULL * 1024;
 // Rows deleted in one transaction: some milliseconds.
 inline constexpr std::size_t kMaxDroppedAtOnce = 5000;
-// Of one page of list(); a row may have 12 KiB of text.
+// Of one page of list(), after which no further domain is begun. In JSON a byte may become six; a
+// reply has 16 MiB at most.
 inline constexpr std::size_t kMaxRowsAPage = 2000;
+inline constexpr std::size_t kMaxTextAPage = 512ULL * 1024;
 inline constexpr std::size_t kMaxDomainsAPage = 1000;
 inline constexpr std::chrono::milliseconds kRetry{1000};
 
@@ -66,6 +72,7 @@ struct DomainResults {
   DayNumber day = 0;
   std::string domain;
   std::vector<StoredPolicy> policies;
+  std::size_t text_bytes = 0;  // of all of them
 };
 
 // What list() gives: days newest first, in each the domains by name.
@@ -126,7 +133,7 @@ class ResultStore {
   struct Applied;
   void apply();
   void on_applied(const Applied& applied, const base::Outcome<store::StoreError>& outcome);
-  void drop_applied_segments(SpoolPosition position);
+  void drop_applied_segments(SpoolPosition applied);
 
   store::Database& database_;
   const base::Clock& clock_;

@@ -38,22 +38,67 @@ std::uint64_t number_of(const std::string& name) {
   return parsed.ec == std::errc() && parsed.ptr == end ? number : 0;
 }
 
-// At most `bytes` from `offset`; less at the end of the file.
-std::string read_at(int file, std::uint64_t offset, std::size_t bytes) {
+base::Failure<SpoolError> system_failure(const std::string& path) {
+  return fail(SpoolError::kSystem, path + ": " + std::strerror(errno));
+}
+
+// Exactly `bytes` from `offset`.
+base::Result<std::string, SpoolError> read_at(int file, const std::string& path,
+                                              std::uint64_t offset, std::size_t bytes) {
   std::string data(bytes, '\0');
   std::size_t got = 0;
   while (got < bytes) {
     const ssize_t now =
         pread(file, data.data() + got, bytes - got, static_cast<off_t>(offset + got));
     if (now < 0 && errno == EINTR) continue;
-    if (now <= 0) break;
+    if (now < 0) return system_failure(path);
+    if (now == 0) return fail(SpoolError::kSystem, path + ": was cut off while it was read");
     got += static_cast<std::size_t>(now);
   }
-  data.resize(got);
   return data;
 }
 
+enum class FileKind { kOurs, kUnwritten, kOther };
+
+base::Result<FileKind, SpoolError> kind_of(int file, const std::string& path, std::uint64_t size) {
+  const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(size, kSegmentMagic.size()));
+  const auto magic = read_at(file, path, 0, bytes);
+  if (!magic.ok()) return magic.error();
+  if (magic.value() == kSegmentMagic) return FileKind::kOurs;
+  const bool is_unwritten =
+      std::all_of(magic.value().begin(), magic.value().end(), [](char c) { return c == 0; });
+  return is_unwritten ? FileKind::kUnwritten : FileKind::kOther;
+}
+
+struct SegmentFile {
+  base::UniqueDescriptor file;
+  std::uint64_t size = 0;
+  FileKind kind = FileKind::kOther;
+};
+
+base::Result<SegmentFile, SpoolError> open_segment(const std::string& path) {
+  SegmentFile opened;
+  opened.file = base::UniqueDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat status {};
+  if (!opened.file || fstat(opened.file.get(), &status) != 0) return system_failure(path);
+  opened.size = static_cast<std::uint64_t>(status.st_size);
+  const auto kind = kind_of(opened.file.get(), path, opened.size);
+  if (!kind.ok()) return kind.error();
+  opened.kind = kind.value();
+  return {std::move(opened)};
+}
+
 }  // namespace
+
+void SpoolBatch::keep_first(std::size_t count) {
+  if (count == 0 || count >= records.size()) return;
+  records.resize(count);
+  const SpoolRecord& last = records.back();
+  next = {first.segment, first.offset + last.end};
+  recovered = 0;  // that is the last one of a file
+  corrupt = last.corrupt;
+  has_more = true;
+}
 
 Spool::Spool(SpoolSettings settings, const base::Clock& clock)
     : settings_(std::move(settings)), clock_(clock) {}
@@ -93,12 +138,13 @@ base::Outcome<SpoolError> Spool::find_segments(SpoolPosition applied) {
   next_number_ = applied.segment + 1;
   for (; entries != std::filesystem::directory_iterator(); entries.increment(error)) {
     const std::uint64_t number = number_of(entries->path().filename().string());
-    std::error_code no_size;
-    const auto bytes = entries->file_size(no_size);
-    if (number == 0 || no_size) continue;
+    if (number == 0) continue;
+    const auto bytes = entries->file_size(error);
+    if (error) return fail(SpoolError::kSystem, entries->path().string() + ": " + error.message());
     segments_[number] = Segment{entries->path().string(), bytes, nullptr, 0};
     next_number_ = std::max(next_number_, number + 1);
   }
+  if (error) return fail(SpoolError::kSystem, settings_.folder + ": " + error.message());
   return done();
 }
 
@@ -180,7 +226,7 @@ void Spool::wait_for_room() {
   room_.wait_for(lock, kRoomWait, [this] { return spare_ != 0 || is_ending_; });
 }
 
-SpoolBatch Spool::read(SpoolPosition from, std::size_t max_bytes) const {
+base::Result<SpoolBatch, SpoolError> Spool::read(SpoolPosition from, std::size_t max_bytes) const {
   SpoolBatch batch;
   batch.next = from;
   Segment segment;
@@ -198,32 +244,26 @@ SpoolBatch Spool::read(SpoolPosition from, std::size_t max_bytes) const {
     following = after == segments_.end() ? found->first + 1 : after->first;
   }
   const std::uint64_t offset = std::max<std::uint64_t>(batch.next.offset, kSegmentMagic.size());
-  const base::UniqueDescriptor file(
-      ::open(segment.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  struct stat status {};
+  const auto opened = open_segment(segment.path);
+  if (!opened.ok()) return opened.error();
   // Whoever cut a file off took what was in it; we read what there is.
-  const std::uint64_t size =
-      file && fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+  const std::uint64_t size = opened.value().size;
   const std::uint64_t end = segment.end == 0 ? size : std::min(segment.end, size);
-  const bool is_ours =
-      size > kSegmentMagic.size() && read_at(file.get(), 0, kSegmentMagic.size()) == kSegmentMagic;
-  if (!is_ours && size > 0) {
-    const std::string magic = read_at(file.get(), 0, kSegmentMagic.size());
-    const bool is_unwritten =
-        std::all_of(magic.begin(), magic.end(), [](char c) { return c == 0; });
-    if (!is_unwritten) ++batch.corrupt;
-  }
+  if (opened.value().kind == FileKind::kOther) ++batch.corrupt;
   if (segment.end > size) ++batch.corrupt;
   bool is_at_end = true;
-  if (is_ours && offset < end) {
+  if (opened.value().kind == FileKind::kOurs && offset < end) {
     const std::size_t bytes = std::min<std::uint64_t>(end - offset, max_bytes);
-    batch.bytes = read_at(file.get(), offset, bytes);
+    auto data = read_at(opened.value().file.get(), segment.path, offset, bytes);
+    if (!data.ok()) return data.error();
+    batch.bytes = std::move(data).value();
     auto read = read_records(batch.bytes, bytes == end - offset,
                              segment.end == 0 ? SegmentState::kLeft : SegmentState::kLive,
                              settings_.max_text_bytes);
     batch.records = std::move(read.records);
     batch.recovered = read.recovered;
     batch.corrupt += read.corrupt;
+    batch.first = {batch.next.segment, offset};
     batch.next.offset = offset + read.used;
     is_at_end = read.is_at_end;
   }
@@ -310,12 +350,15 @@ void Spool::make_spare() {
   auto created = SegmentWriter::create(path, settings_.segment_bytes);
   const std::lock_guard lock(mutex_);
   if (!created.ok()) {
-    if (created.error().code != SpoolError::kFull) {
-      base::log_error("spool of results can't be extended", {{"reason", created.error().detail}});
+    // Tried again each second: told once.
+    if (created.error().code != SpoolError::kFull && extend_error_.empty()) {
+      extend_error_ = created.error().detail;
+      base::log_error("spool of results can't be extended", {{"reason", extend_error_}});
     }
     note_full();
     return;
   }
+  extend_error_.clear();
   segments_[number] = Segment{path, settings_.segment_bytes, std::move(created).value(), 0};
   spare_ = number;
   if (std::exchange(is_full_, false)) base::log_info("spool of results has room again");

@@ -53,10 +53,14 @@ struct SpoolPosition {
 struct SpoolBatch {
   std::string bytes;                 // what the records point into
   std::vector<SpoolRecord> records;  // in the order of their receipt
+  SpoolPosition first;               // where the bytes begin
   SpoolPosition next;                // behind them
   std::uint64_t recovered = 0;
   std::uint64_t corrupt = 0;
   bool has_more = false;
+
+  // Leaves the first `count` records alone; the others are read again.
+  void keep_first(std::size_t count);
 };
 
 // Counters since start.
@@ -92,8 +96,9 @@ class Spool {
   void wait_for_room();
 
   // Records behind `from`, about max_bytes of them or one file's. `max_bytes` must be above
-  // max_text_bytes. Blocks for the disk.
-  SpoolBatch read(SpoolPosition from, std::size_t max_bytes) const;
+  // max_text_bytes. Blocks for the disk. A file that can't be read is an error, and not the end of
+  // what is in it: only one that has been cut off, or that a restart does not find, is passed over.
+  base::Result<SpoolBatch, SpoolError> read(SpoolPosition from, std::size_t max_bytes) const;
   // All that this position lies behind is safe on the disk elsewhere.
   void drop_before(SpoolPosition position);
   // The oldest file there is.
@@ -133,6 +138,7 @@ class Spool {
   bool is_dirty_ = false;  // the active file, since the last sync
   bool may_try_ = true;    // to make a spare
   bool is_full_ = false;
+  std::string extend_error_;  // that was logged; empty: the last file could be made
   bool is_ending_ = false;
   std::uint64_t taken_ = 0;
   std::uint64_t refused_ = 0;

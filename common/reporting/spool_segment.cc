@@ -32,7 +32,7 @@ static_assert(sizeof(Header) == kRecordHeaderBytes);
 std::size_t padded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 std::uint32_t checksum_of(std::string_view text, std::int64_t received) {
-  return static_cast<std::uint32_t>(base::text_hash(text) ^
+  return static_cast<std::uint32_t>(base::text_hash({}, text) ^
                                     (static_cast<std::uint64_t>(received) * 0x9e3779b9U));
 }
 
@@ -110,7 +110,7 @@ ReadRecords read_records(std::string_view bytes, bool is_whole, SegmentState sta
     if (header.length == 0) {
       const std::string_view text = behind.substr(0, std::min(behind.find('\0'), max_text_bytes));
       if (state == SegmentState::kLeft && !text.empty()) {
-        read.records.push_back({text, received});
+        read.records.push_back({text, received, bytes.size(), read.corrupt});
         ++read.recovered;
       }
       break;
@@ -120,12 +120,12 @@ ReadRecords read_records(std::string_view bytes, bool is_whole, SegmentState sta
       break;
     }
     const std::string_view text = behind.substr(0, header.length);
+    read.used += kRecordHeaderBytes + padded(header.length);
     if (header.checksum == checksum_of(text, header.received)) {
-      read.records.push_back({text, received});
+      read.records.push_back({text, received, read.used, read.corrupt});
     } else {
       ++read.corrupt;
     }
-    read.used += kRecordHeaderBytes + padded(header.length);
   }
   read.used = bytes.size();
   read.is_at_end = true;

@@ -76,6 +76,8 @@ class SegmentWriter {
 struct SpoolRecord {
   std::string_view text;  // into the bytes that were read
   base::WallTime received;
+  std::size_t end = 0;        // of those bytes: where the next one begins
+  std::uint64_t corrupt = 0;  // damaged ones before it
 };
 
 struct ReadRecords {

@@ -26,9 +26,14 @@
 // Version 3: results of TLS sessions (RFC 8460)
 //   result_texts: each policy as applied and each kind of failure once, however many rows name it.
 //     id            referred to by `results`; 0 is never given
-//     hash          base::text_hash of the text, to find it by; unsigned, stored as signed
+//     hash          base::text_hash of the text with the key below; unsigned, stored as signed
+//     bytes         of text
 //     text          as reporting/result_text.h writes it
-//     last_day      UTC day number of the newest row that names it
+//     last_day      UTC day number of the newest row that names it; it goes with that
+//   result_text_key: one row, random and this store's own: who sends results must not be able to
+//   choose texts of one hash.
+//     id            always 1
+//     first, second base::HashKey, stored as signed
 //   results: counters per UTC day of the session, policy domain, policy as applied, failure
 //   details.
 //     day           UTC day number (seconds / 86400)
@@ -93,10 +98,18 @@ inline constexpr std::array kMigrations = {
     "CREATE TABLE result_texts ("
     "  id INTEGER PRIMARY KEY,"
     "  hash INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
     "  text TEXT NOT NULL,"
     "  last_day INTEGER NOT NULL"
     ");"
     "CREATE INDEX result_texts_by_hash ON result_texts (hash);"
+    "CREATE INDEX result_texts_by_last_day ON result_texts (last_day);"
+    "CREATE TABLE result_text_key ("
+    "  id INTEGER PRIMARY KEY,"
+    "  first INTEGER NOT NULL,"
+    "  second INTEGER NOT NULL"
+    ");"
+    "INSERT INTO result_text_key (id, first, second) VALUES (1, random(), random());"
     "CREATE TABLE results ("
     "  day INTEGER NOT NULL,"
     "  domain TEXT NOT NULL,"

@@ -12,6 +12,8 @@
 namespace strictmx::daemon {
 namespace {
 
+// Also from the start to the first time: until then a machine without a clock of its own has asked
+// for the time.
 constexpr std::chrono::hours kDropInterval{1};
 
 }  // namespace
@@ -21,12 +23,13 @@ Results::Results(base::EventLoop& loop, store::Database& database, const base::C
     : loop_(loop),
       clock_(clock),
       settings_(std::move(settings)),
-      store_(loop, database, clock, {settings_.keep, settings_.state_folder + "/broken-results"}) {}
+      store_(loop, database, clock, {settings_.keep, settings_.store_path + ".broken-results"}) {}
 
 Results::~Results() { *is_alive_ = false; }
 
 void Results::start(std::vector<base::UniqueDescriptor> sockets) {
   sockets_ = std::move(sockets);
+  last_drop_ = clock_.steady();
   tick();
 }
 
@@ -35,9 +38,9 @@ void Results::tick() {
     is_opening_ = true;
     open_spool();
   }
-  const bool is_due =
-      last_drop_ == base::SteadyTime{} || clock_.steady() - last_drop_ > kDropInterval;
-  if (!is_due) return;
+  // A map `record` that was refused for a full spool tells nobody when there is room again.
+  if (spool_ != nullptr && spool_->counters().is_full) store_.apply_soon();
+  if (clock_.steady() - last_drop_ <= kDropInterval) return;
   last_drop_ = clock_.steady();
   store_.drop_old();
 }
@@ -50,7 +53,7 @@ void Results::open_spool() {
       open_error_ = "store: " + position.error().detail;
     } else {
       auto opened = reporting::Spool::open(
-          {settings_.state_folder + "/spool", settings_.max_spool_bytes}, clock_, position.value());
+          {settings_.store_path + ".spool", settings_.max_spool_bytes}, clock_, position.value());
       open_error_ = opened.ok() ? "" : opened.error().detail;
       if (opened.ok()) spool_ = std::move(opened).value();
     }
@@ -94,6 +97,7 @@ std::string Results::trouble() const {
   if (spool_ != nullptr && spool_->counters().is_full) {
     return "spool of results is full: results wait";
   }
+  if (receiver_ != nullptr && receiver_->is_failing()) return "a socket for results can't be read";
   if (store_.is_failing()) return "results can't be stored, they stay in the spool";
   return {};
 }

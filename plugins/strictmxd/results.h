@@ -26,7 +26,9 @@
 namespace strictmx::daemon {
 
 struct ResultSettings {
-  std::string state_folder;  // where the store is
+  // Spool and broken results are beside the store and have its name, because its lock is theirs
+  // too.
+  std::string store_path;
   std::chrono::days keep{30};
   std::uint64_t max_spool_bytes = 0;
 };

@@ -76,8 +76,7 @@ base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
   settings.max_connections = static_cast<std::size_t>(config.integer("listen.max_connections"));
   settings.questions.wait = config.seconds("answer.wait");
   settings.questions.max_ready = 2 * settings.max_entries;
-  settings.results.state_folder =
-      std::filesystem::absolute(config.text("store.path")).parent_path().string();
+  settings.results.store_path = std::filesystem::absolute(config.text("store.path")).string();
   settings.results.keep = std::chrono::days(config.integer("results.keep_days"));
   settings.results.max_spool_bytes =
       static_cast<std::uint64_t>(config.integer("results.max_spool_bytes"));

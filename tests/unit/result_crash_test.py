@@ -170,6 +170,10 @@ def check(world, senders):
             count = seen.get(f"number-{sender.name}-{number}", 0)
             if count != 1:
                 problems.append(f"number {sender.name}-{number}: counted {count} times")
+    # The store's lock keeps a second daemon from what has the store's name, and from nothing else.
+    for path in (world.folder / "state").iterdir():
+        if not path.name.startswith("strictmx.db"):
+            problems.append(f"not the store's own: {path.name}")
     return problems, numbers + repeats
 
 

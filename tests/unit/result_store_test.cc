@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/log.h"
@@ -193,6 +195,29 @@ TEST_F(ResultsInStore, TextsThatRepeatAreParsedOnce) {
   EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, 300U);
 }
 
+// Otherwise a sender could choose texts of one hash, and each look-up would compare with all of
+// them.
+TEST_F(ResultsInStore, HashesOfTextsAreThisStoresOwn) {
+  const auto hash = [this] { return number("SELECT hash FROM result_texts"); };
+  put(success("a.test"));
+  apply();
+  const std::int64_t before = hash();
+  stop();
+  start();
+  put(success("a.test"));
+  apply();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM result_texts"), 1) << "found again after a restart";
+  EXPECT_EQ(hash(), before);
+  stop();
+  std::filesystem::remove_all(folder_);
+  std::filesystem::create_directory(folder_);
+  start();
+  put(success("a.test"));
+  apply();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM result_texts"), 1);
+  EXPECT_NE(hash(), before);
+}
+
 TEST_F(ResultsInStore, DayIsThatOfTheSession) {
   put(success("a.test"));
   clock_.advance(std::chrono::hours(12));  // midnight
@@ -266,6 +291,25 @@ TEST_F(ResultsInStore, BatchThatFailsIsAppliedLaterAndOnce) {
   EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, 2U);
 }
 
+TEST_F(ResultsInStore, SpoolThatCantBeReadIsAppliedLaterAndOnce) {
+  put(success("a.test"));
+  const std::string file = folder_ + "/spool/results-00000000000000000001";
+  std::filesystem::rename(file, folder_ + "/away");
+  std::filesystem::create_symlink(folder_ + "/away", file);  // is not followed
+  stop();
+  start();
+  results_->start(spool_);
+  base::Timer later(*loop_, [&] { loop_->stop(); });
+  later.start(std::chrono::milliseconds(300));
+  loop_->run();
+  EXPECT_TRUE(results_->is_failing());
+  EXPECT_GE(results_->counters().failures, 1U);
+  std::filesystem::rename(folder_ + "/away", file);
+  wait_until_applied();
+  EXPECT_FALSE(results_->is_failing());
+  EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, 1U);
+}
+
 TEST_F(ResultsInStore, FilesGoOnlyWhenApplied) {
   std::size_t sent = 0;
   while (spool_->counters().bytes < 4 * kSegment) {
@@ -285,6 +329,51 @@ TEST_F(ResultsInStore, FilesGoOnlyWhenApplied) {
   start();
   apply();
   EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, sent);
+}
+
+// A store that is set aside right behind a commit; a new, empty one does what comes after it, but
+// not before the caller has heard of the first durable work.
+class StoreSetAside : public store::Database {
+ public:
+  StoreSetAside(store::Database& before, store::Database& after) : now_(&before), after_(after) {}
+  void submit(store::Pace pace, store::Work work, store::Done done) override {
+    if (is_waiting_) {
+      held_.emplace_back([=, this] { now_->submit(pace, work, done); });
+    } else if (pace != store::Pace::kDurable || now_ == &after_) {
+      now_->submit(pace, std::move(work), std::move(done));
+    } else {
+      now_ = &after_;
+      is_waiting_ = true;
+      now_->submit(pace, std::move(work), [this, done = std::move(done)](const auto& outcome) {
+        done(outcome);
+        is_waiting_ = false;
+        for (const auto& held : std::exchange(held_, {})) held();
+      });
+    }
+  }
+
+ private:
+  store::Database* now_;
+  store::Database& after_;
+  bool is_waiting_ = false;
+  std::vector<std::function<void()>> held_;
+};
+
+TEST_F(ResultsInStore, FilesThatANewStoreHasNotCountedStay) {
+  std::size_t sent = 0;
+  while (spool_->counters().bytes < 4 * kSegment) {
+    put(success("a.test"));
+    ++sent;
+  }
+  auto opened = store::SqliteDatabase::open(*loop_, folder_ + "/new.db", [] {});
+  ASSERT_TRUE(opened.ok()) << opened.error().detail;
+  const auto fresh = std::move(opened).value();
+  StoreSetAside both(*database_, *fresh);
+  results_ = std::make_unique<ResultStore>(*loop_, both, clock_,
+                                           ResultStoreSettings{days(30), folder_ + "/broken"});
+  apply();
+  EXPECT_EQ(results(today(), "a.test").policies.at(0).sessions.succeeded, sent);
+  results_.reset();
 }
 
 TEST_F(ResultsInStore, BrokenOnesAreCountedAndKeptForStudy) {
@@ -339,6 +428,98 @@ TEST_F(ResultsInStore, KindsOfFailureAreBoundedAndStillCounted) {
   EXPECT_GE(results_->counters().folded, 200U);
 }
 
+// A policy may have 64 KiB (RFC 8461 sec. 3.3); each of these is another.
+std::string large_policy(const std::string& domain, int number) {
+  std::string text =
+      R"({"d":")" + domain + R"(","policies":[{"policy-type":2,"f":0,"policy-string":[)";
+  const std::string line = '"' + std::string(2000, 'x') + std::to_string(number) + "\",";
+  for (int i = 0; i < 30; ++i) text += line;
+  return text + R"("end"]}]})";
+}
+
+TEST_F(ResultsInStore, TextOfADomainIsBoundedAndStillCounted) {
+  constexpr int kPolicies = 40;
+  for (int i = 0; i < kPolicies; ++i) put(large_policy("a.test", i));
+  apply();
+  put(large_policy("a.test", 0));  // some of the first ones are there already
+  put(large_policy("a.test", kPolicies));
+  results_->apply_soon();
+  wait_until_applied();
+  EXPECT_LE(number("SELECT SUM(bytes) FROM result_texts"),
+            static_cast<std::int64_t>(kMaxTextADomain) + 1000);
+  EXPECT_GE(number("SELECT COUNT(*) FROM results"), 10);
+  EXPECT_EQ(number("SELECT SUM(succeeded) FROM results"), kPolicies + 2);
+  EXPECT_EQ(number("SELECT SUM(bytes <> LENGTH(text)) FROM result_texts"), 0);
+}
+
+// One long text that many policies name is stored once, and shown as often as it is named.
+TEST_F(ResultsInStore, TextThatRepeatsIsBoundedToo) {
+  const std::string line(2000, 'y');
+  for (int i = 0; i < 400; ++i) {
+    put(R"({"d":"a.test","policies":[{"policy-type":2,"f":1,"policy-string":[")" +
+        std::to_string(i) + R"("],"failure-details":[{"c":205,"h":")" + line + R"(","a":")" + line +
+        R"("}]}]})");
+    if (i % 100 == 99) {
+      results_->start(spool_);
+      wait_until_applied();
+    }
+  }
+  EXPECT_LE(results(today(), "a.test").text_bytes, kMaxTextADomain + 100 * 1000);
+  EXPECT_EQ(number("SELECT SUM(failed) FROM results WHERE failure <> 0"), 400);
+}
+
+TEST_F(ResultsInStore, PageEndsWhenItHasEnoughText) {
+  for (int domain = 0; domain < 10; ++domain) {
+    for (int i = 0; i < 5; ++i) put(large_policy("d" + std::to_string(domain) + ".test", i));
+  }
+  apply();
+  ResultQuery query;
+  std::size_t domains = 0;
+  std::size_t pages = 0;
+  while (true) {
+    const ResultPage page = list(query);
+    std::size_t bytes = 0;
+    for (const DomainResults& one : page.results) bytes += one.text_bytes;
+    EXPECT_LE(bytes, kMaxTextAPage + kMaxTextADomain);
+    domains += page.results.size();
+    ++pages;
+    if (!page.has_more || page.results.empty()) break;
+    query.after = std::pair(page.results.back().day, page.results.back().domain);
+  }
+  EXPECT_EQ(domains, 10U);
+  EXPECT_GE(pages, 2U);
+}
+
+// A failure beyond the limit stays beside the sessions of its policy.
+TEST_F(ResultsInStore, FoldedFailureKeepsItsPolicy) {
+  for (std::size_t i = 0; i < kMaxRowsADomain + 200; ++i) {
+    put(failure("a.test", 205, "250 mx" + std::to_string(i)));
+  }
+  apply();
+  const DomainResults a = results(today(), "a.test");
+  ASSERT_EQ(a.policies.size(), 1U);
+  EXPECT_EQ(a.policies[0].sessions.failed, kMaxRowsADomain + 200);
+  std::uint64_t folded = 0;
+  for (const StoredFailure& one : a.policies[0].failures) {
+    if (one.details.receiving_mx_helo.empty()) folded += one.sessions;
+  }
+  EXPECT_GE(folded, 200U);
+}
+
+TEST_F(ResultsInStore, WorkOfManyRowsIsDoneInParts) {
+  constexpr std::size_t kResults = kMaxRowsABatch;  // of two rows each
+  for (std::size_t i = 0; i < kResults; ++i) {
+    put(failure("d" + std::to_string(i) + ".test", 205));
+    if (i % 2 == 0) put(failure("again.test", 205));
+  }
+  apply();
+  EXPECT_EQ(results_->counters().batches.results, kResults + kResults / 2);
+  EXPECT_GT(results_->counters().batches.parsed, kResults + 1) << "again.test, in each part";
+  EXPECT_EQ(number("SELECT SUM(failed) FROM results WHERE failure = 0"),
+            static_cast<std::int64_t>(kResults + kResults / 2));
+  EXPECT_EQ(results(today(), "again.test").policies.at(0).sessions.failed, kResults / 2);
+}
+
 TEST_F(ResultsInStore, DaysAreKeptAsLongAsTold) {
   put(success("a.test"));
   put(failure("a.test", 201));
@@ -350,10 +531,27 @@ TEST_F(ResultsInStore, DaysAreKeptAsLongAsTold) {
   results_->drop_old();
   EXPECT_EQ(number("SELECT COUNT(DISTINCT day) FROM results"), 2);
   clock_.advance(days(1));
+  put(success("a.test"));
+  results_->apply_soon();
+  wait_until_applied();
   results_->drop_old();
-  EXPECT_EQ(number("SELECT COUNT(DISTINCT day) FROM results"), 1);
+  EXPECT_EQ(number("SELECT COUNT(DISTINCT day) FROM results"), 2);
   EXPECT_EQ(number("SELECT COUNT(*) FROM result_texts"), 1) << "the failure's text goes too";
   EXPECT_EQ(results(today() - 1, "a.test").policies.at(0).sessions.succeeded, 1U);
+}
+
+TEST_F(ResultsInStore, AClockThatIsAheadTakesNoDays) {
+  put(success("a.test"));
+  apply();
+  const DayNumber day = today();
+  clock_.advance(days(3650));
+  results_->drop_old();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM results"), 1);
+  clock_.advance(-days(3650));
+  EXPECT_EQ(results(day, "a.test").policies.at(0).sessions.succeeded, 1U);
+  clock_.advance(-days(3));  // behind: what is newer stays
+  results_->drop_old();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM results"), 1);
 }
 
 TEST_F(ResultsInStore, PagesNewestDayFirst) {

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -73,7 +74,7 @@ class SpoolFiles : public testing::Test {
   Texts read_on(SpoolPosition& position) {
     Texts texts;
     while (true) {
-      const SpoolBatch batch = spool_->read(position, kRead);
+      const SpoolBatch batch = spool_->read(position, kRead).value();
       for (const SpoolRecord& record : batch.records) texts.emplace_back(record.text);
       recovered_ += batch.recovered;
       corrupt_ += batch.corrupt;
@@ -126,7 +127,7 @@ TEST_F(SpoolFiles, RecordHasTheTimeOfItsReceipt) {
   EXPECT_TRUE(append("one"));
   clock_.advance(std::chrono::hours(30));
   EXPECT_TRUE(append("two"));
-  const SpoolBatch batch = spool_->read({}, kRead);
+  const SpoolBatch batch = spool_->read({}, kRead).value();
   ASSERT_EQ(batch.records.size(), 2U);
   EXPECT_EQ(batch.records[0].received, before);
   EXPECT_EQ(batch.records[1].received, before + std::chrono::hours(30));
@@ -246,7 +247,7 @@ TEST_F(SpoolFiles, KilledBetweenReceiptAndHeader) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
   open();
-  const SpoolBatch batch = spool_->read({}, kRead);
+  const SpoolBatch batch = spool_->read({}, kRead).value();
   ASSERT_EQ(batch.records.size(), 1U);
   EXPECT_EQ(batch.records[0].text, "received and then killed");
   EXPECT_EQ(batch.records[0].received, clock_.now());
@@ -314,6 +315,46 @@ TEST_F(SpoolFiles, FileCutOffAtAnyLength) {
   }
 }
 
+TEST_F(SpoolFiles, WhatCantBeReadIsNoEndOfAFile) {
+  open();
+  ASSERT_TRUE(append("kept"));
+  const auto path = files().front();
+  spool_.reset();
+  open();  // the file is an earlier process's
+  const auto away = folder_ + "/away";
+  struct Case {
+    const char* name;
+    std::function<void()> spoil;
+  };
+  const std::vector<Case> cases = {
+      {"open fails", [&] { std::filesystem::create_symlink(away, path); }},
+      {"is not there", [] {}},
+      {"read fails", [&] { std::filesystem::create_directory(path); }},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    std::filesystem::rename(path, away);
+    c.spoil();
+    const auto failed = spool_->read({}, kRead);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_EQ(failed.error().code, SpoolError::kSystem);
+    std::filesystem::remove(path);
+    std::filesystem::rename(away, path);
+    SpoolPosition position;
+    EXPECT_EQ(read_on(position), Texts{"kept"});
+  }
+}
+
+TEST_F(SpoolFiles, FileOfUnknownSizeIsNotLeftOut) {
+  open();
+  ASSERT_TRUE(append("kept"));
+  spool_.reset();
+  std::filesystem::create_symlink("results-7", folder_ + "/spool/results-7");
+  const auto opened = Spool::open(settings(), clock_, {});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, SpoolError::kSystem);
+}
+
 TEST_F(SpoolFiles, FullStopsReceivingAndGoesOn) {
   open({}, 2 * kSegment);
   const std::string text(400, 'x');
@@ -354,6 +395,21 @@ TEST_F(SpoolFiles, DiskWithoutRoomIsFull) {
   EXPECT_TRUE(has_room);
   SpoolPosition position;
   EXPECT_EQ(read_on(position).size(), appended + 1);
+}
+
+TEST_F(SpoolFiles, FailureThatLastsIsToldOnce) {
+  open();
+  std::filesystem::rename(folder_ + "/spool", folder_ + "/away");
+  testing::internal::CaptureStderr();
+  [[maybe_unused]] const auto to_capture = base::log_open("test", "error", "stderr");
+  while (append(std::string(400, 'x'))) continue;
+  for (int i = 0; i < 8; ++i) std::this_thread::sleep_for(settings().sync_interval);
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string line = "can't be extended";
+  const auto first = log.find(line);
+  EXPECT_NE(first, std::string::npos);
+  EXPECT_EQ(log.find(line, first + 1), std::string::npos) << log;
+  std::filesystem::rename(folder_ + "/away", folder_ + "/spool");
 }
 
 TEST_F(SpoolFiles, FolderThatCantBe) {
