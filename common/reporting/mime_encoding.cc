@@ -2,7 +2,8 @@
 #include "common/reporting/mime_encoding.h"
 
 #include <algorithm>
-#include <cstdint>
+
+#include "common/base/base64.h"
 
 namespace strictmx::reporting {
 namespace {
@@ -54,21 +55,12 @@ std::string quoted_printable(std::string_view text) {
 }
 
 std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  constexpr std::size_t kLineBytes = kMaxColumns / 4 * 3;
+  const std::string encoded = base::base64_encode(bytes);
   std::string out;
-  out.reserve(bytes.size() / 3 * 4 + bytes.size() / kLineBytes * kLineEnd.size() + 8);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view group = bytes.substr(at, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      bits = (bits << 8) | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      out += i <= group.size() ? kAlphabet[(bits >> (18 - 6 * i)) & 63] : '=';
-    }
-    if ((at + 3) % kLineBytes == 0 || at + 3 >= bytes.size()) out += kLineEnd;
+  out.reserve(encoded.size() + encoded.size() / kMaxColumns * kLineEnd.size() + 8);
+  for (std::size_t at = 0; at < encoded.size(); at += kMaxColumns) {
+    out.append(encoded, at, kMaxColumns);
+    out += kLineEnd;
   }
   return out;
 }

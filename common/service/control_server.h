@@ -58,12 +58,31 @@ Json control_error(std::string_view code, std::string_view what);
 
 enum class Effect { kReads, kChanges };
 
+// A row of a table of commands that work on the same parts.
+template <class Parts>
+struct ControlCommand {
+  const char* name;
+  Effect effect;
+  void (*function)(const Parts& parts, const ControlRequest& request, const Respond& respond);
+};
+
 class ControlServer {
  public:
   ControlServer(base::EventLoop& loop, std::vector<uid_t> allowed);
   ~ControlServer();
 
   void add_command(std::string name, Effect effect, Handler handler);
+  // `parts` must outlive the server.
+  template <class Parts, std::size_t kCount>
+  void add_commands(const ControlCommand<Parts> (&table)[kCount], const Parts& parts) {
+    for (const ControlCommand<Parts>& row : table) {
+      add_command(
+          row.name, row.effect,
+          [&parts, function = row.function](const ControlRequest& request, const Respond& respond) {
+            function(parts, request, respond);
+          });
+    }
+  }
   void add_listener(base::UniqueDescriptor listening);
   void set_allowed(std::vector<uid_t> allowed) { allowed_ = std::move(allowed); }
   void stop_accepting();

@@ -131,24 +131,12 @@ void remove_command(const OverrideCommands& commands, const ControlRequest& requ
 }  // namespace
 
 void add_override_commands(ControlServer& server, const OverrideCommands& commands) {
-  using Function = void (*)(const OverrideCommands&, const ControlRequest&, const Respond&);
-  struct Row {
-    const char* name;
-    Effect effect;
-    Function function;
-  };
-  constexpr Row kRows[] = {
+  constexpr ControlCommand<OverrideCommands> kTable[] = {
       {"override.list", Effect::kReads, list_command},
       {"override.set", Effect::kChanges, set_command},
       {"override.remove", Effect::kChanges, remove_command},
   };
-  for (const Row& row : kRows) {
-    server.add_command(row.name, row.effect,
-                       [&commands, function = row.function](const ControlRequest& request,
-                                                            const Respond& respond) {
-                         function(commands, request, respond);
-                       });
-  }
+  server.add_commands(kTable, commands);
 }
 
 }  // namespace strictmx::service

@@ -112,25 +112,13 @@ void purge_command(const PolicyCommands& commands, const ControlRequest& request
 }  // namespace
 
 void add_policy_commands(ControlServer& server, const PolicyCommands& commands) {
-  using Function = void (*)(const PolicyCommands&, const ControlRequest&, const Respond&);
-  struct Row {
-    const char* name;
-    Effect effect;
-    Function function;
-  };
-  constexpr Row kRows[] = {
+  constexpr ControlCommand<PolicyCommands> kTable[] = {
       {"policies.list", Effect::kReads, list_command},
       {"policies.show", Effect::kReads, show_command},
       {"policies.refresh", Effect::kChanges, refresh_command},
       {"policies.purge", Effect::kChanges, purge_command},
   };
-  for (const Row& row : kRows) {
-    server.add_command(row.name, row.effect,
-                       [&commands, function = row.function](const ControlRequest& request,
-                                                            const Respond& respond) {
-                         function(commands, request, respond);
-                       });
-  }
+  server.add_commands(kTable, commands);
 }
 
 }  // namespace strictmx::service
