@@ -3,7 +3,7 @@
 // Use: read_message(bytes, type). Takes every record of the asked type in the answer section: the
 // resolver has put exactly the CNAME chain and its end there.
 // Threads: pure. Errors: no value for a message that can't be read to its end.
-// Limits: kMaxRecords a message; further ones are an error.
+// Limits: kMaxMessageRecords a message; further ones are an error.
 #pragma once
 
 #include <cstddef>

@@ -67,7 +67,7 @@ class Resolver {
   virtual void txt(const std::string& name, DnsCallback<std::string> callback) = 0;
   // In preference order; equal preferences in the order of the answer.
   virtual void mx(const std::string& name, DnsCallback<MxRecord> callback) = 0;
-  // A and AAAA together; an error only when neither can be had.
+  // A and AAAA together; an error when one of them fails and the other has no records.
   virtual void addresses(const std::string& name, DnsCallback<base::IpAddress> callback) = 0;
   virtual void tlsa(const std::string& name, DnsCallback<TlsaRecord> callback) = 0;
   // The first CNAME at the name itself, not followed: is the alias secure where its target is not?
