@@ -33,9 +33,9 @@ void guarded(const char* where, const std::function<void()>& callback) noexcept 
   try {
     callback();
   } catch (const std::exception& error) {
-    log_error("exception dropped at the loop", {{"where", where}, {"error", error.what()}});
+    log_error("exception dropped", {{"where", where}, {"error", error.what()}});
   } catch (...) {
-    log_error("exception dropped at the loop", {{"where", where}});
+    log_error("exception dropped", {{"where", where}});
   }
 }
 

@@ -113,7 +113,7 @@ class EventLoop {
   std::vector<std::function<void()>> posted_;
 };
 
-// Runs a callback that C code called; catches and logs whatever it throws.
+// Runs what C code or a thread called; catches and logs whatever it throws.
 void guarded(const char* where, const std::function<void()>& callback) noexcept;
 
 }  // namespace strictmx::base
