@@ -1,14 +1,15 @@
-// client.h - HTTPS GET on the event loop.
+// client.h - HTTPS GET and POST on the event loop.
 //
-// Use: get() with host, path and the addresses to connect to; the callback comes once.
+// Use: send() with host, path and the addresses to connect to; the callback comes once.
 // Ownership: the client outlives every callback; callbacks under way when it is destroyed are
-// never called. Threads: the loop's thread only; a callback never runs inside get().
+// never called. Threads: the loop's thread only; a callback never runs inside send().
 // Errors: HttpError with the reason in words. Any HTTP status is an answer, redirects too: none is
-// ever followed.
+// ever followed. To a POST an answer may come before its whole body was sent; it counts as well.
 // Limits: HttpsSettings::timeout for the whole of it, max_bytes for the body, kMaxHeaderBytes for
 // all headers. Only https, only TLS 1.2 or later, no cookies, no cache, no credentials.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -32,16 +33,25 @@ enum class HttpError {
 
 const char* http_error_name(HttpError error);
 
+enum class HttpMethod {
+  kGet,
+  kPost,  // of the answer only status and headers are read, as its body is of no interest
+};
+
 struct HttpRequest {
   std::string host;  // a DNS name, for SNI, the certificate check and the Host header
-  std::string path;  // begins with a slash
+  std::string path;  // begins with a slash; what follows its question mark belongs to it
   std::vector<base::IpAddress> addresses;  // to try, in this order
+  std::uint16_t port = 0;                  // 0: the client's own
+  HttpMethod method = HttpMethod::kGet;
+  std::string content_type{};  // of the body; kPost alone has one
+  std::string body{};
 };
 
 struct HttpResponse {
   int status = 0;
   std::string content_type;  // as sent, empty if none
-  std::string body;
+  std::string body;          // empty for kPost
 };
 
 using HttpResult = base::Result<HttpResponse, HttpError>;
@@ -50,7 +60,7 @@ using HttpCallback = std::function<void(HttpResult)>;
 class Client {
  public:
   virtual ~Client() = default;
-  virtual void get(const HttpRequest& request, HttpCallback callback) = 0;
+  virtual void send(HttpRequest request, HttpCallback callback) = 0;
 };
 
 }  // namespace strictmx::http

@@ -17,6 +17,7 @@ using base::Ready;
 
 constexpr const char* kUserAgent = "strictmx/0.1.0";
 constexpr std::size_t kReadBytes = 16 * 1024;  // the largest TLS record
+constexpr std::uint16_t kHttpsPort = 443;
 
 std::string seconds_text(std::chrono::milliseconds span) {
   const auto tenths = span.count() / 100;
@@ -24,9 +25,19 @@ std::string seconds_text(std::chrono::milliseconds span) {
          " s";
 }
 
-std::string get_request(const HttpRequest& request) {
-  return "GET " + request.path + " HTTP/1.1\r\nHost: " + request.host +
-         "\r\nUser-Agent: " + kUserAgent + "\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+// RFC 9112 §3.2: Host has the port where it is not the scheme's. HttpsSettings::port is for tests
+// and not told.
+std::string request_head(const HttpRequest& request) {
+  const bool is_post = request.method == HttpMethod::kPost;
+  std::string head =
+      (is_post ? "POST " : "GET ") + request.path + " HTTP/1.1\r\nHost: " + request.host;
+  if (request.port != 0 && request.port != kHttpsPort) head += ":" + std::to_string(request.port);
+  head += std::string("\r\nUser-Agent: ") + kUserAgent + "\r\nAccept: */*\r\n";
+  if (is_post) {
+    head += "Content-Type: " + request.content_type +
+            "\r\nContent-Length: " + std::to_string(request.body.size()) + "\r\n";
+  }
+  return head + "Connection: close\r\n\r\n";
 }
 
 }  // namespace
@@ -37,7 +48,7 @@ Exchange::Exchange(base::EventLoop& loop, const ExchangeTerms& terms, HttpReques
       terms_(terms),
       request_(std::move(request)),
       on_done_(std::move(on_done)),
-      reader_({.max_body_bytes = terms.max_body_bytes}),
+      reader_(answer_limits()),
       deadline_(loop, [this] { on_deadline(); }),
       connect_timer_(loop, [this] { on_connect_timeout(); }) {}
 
@@ -98,7 +109,7 @@ void Exchange::connect_next(std::string last_reason) {
 
 // False with errno where the connection can't even be begun.
 bool Exchange::open_socket(const base::IpAddress& address) {
-  const auto to = address.socket_address(terms_.proxy ? terms_.proxy->port : terms_.port);
+  const auto to = address.socket_address(terms_.proxy ? terms_.proxy->port : port());
   socket_ = base::UniqueDescriptor(
       socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket_) return false;
@@ -116,7 +127,7 @@ void Exchange::connected() {
   connect_timer_.stop();
   if (!terms_.proxy) return start_tls();
   state_ = State::kTunnelSending;
-  outgoing_ = connect_request(request_.host, terms_.port);
+  outgoing_ = connect_request(request_.host, port());
   reader_ = ResponseReader({.max_header_bytes = kMaxTunnelAnswerBytes, .has_body = false});
   send_tunnel_request();
 }
@@ -154,7 +165,7 @@ void Exchange::read_tunnel_answer() {
     return fail_with(HttpError::kConnect,
                      peer() + "refuses the tunnel, HTTP status " + std::to_string(status));
   }
-  reader_ = ResponseReader({.max_body_bytes = terms_.max_body_bytes});
+  reader_ = ResponseReader(answer_limits());
   start_tls();
 }
 
@@ -171,39 +182,78 @@ void Exchange::handshake() {
   const TlsStatus status = tls_->handshake();
   if (status != TlsStatus::kDone) return wait_for(status);
   state_ = State::kSending;
-  outgoing_ = get_request(request_);
+  outgoing_ = request_head(request_);
   send_request();
 }
 
 void Exchange::send_request() {
-  const TlsStatus status = tls_->write(outgoing_);
-  if (status != TlsStatus::kDone) return wait_for(status);
+  const std::string_view piece = unsent_piece();
+  const TlsStatus status = tls_->write(piece);
+  // Perhaps the peer answered before it went.
+  if (status == TlsStatus::kBroken && sent_ > 0) return read_answer();
+  if (status == TlsStatus::kDone) sent_ += piece.size();
+  if (!unsent_piece().empty()) {
+    if (sent_ > 0) watch_for_early_answer();
+    return wait_for(status == TlsStatus::kDone ? TlsStatus::kWantWrite : status);
+  }
+  early_watch_.reset();
   state_ = State::kReading;
   // The answer takes a while; reading now would be a call for nothing, unless it came before.
   if (tls_->has_pending()) return read_answer();
   wait_for(Ready::kRead);
 }
 
+// The same bytes until they are sent, as TlsStream::write() wants it.
+std::string_view Exchange::unsent_piece() const {
+  if (sent_ < outgoing_.size()) return std::string_view(outgoing_).substr(sent_);
+  const std::string_view body = request_.body;
+  return body.substr(sent_ - outgoing_.size(), kSendPieceBytes);
+}
+
+// A server may answer, and read no more, before it has the whole body (RFC 9112 §9.5): waiting
+// until the body is sent would be waiting for the deadline.
+void Exchange::watch_for_early_answer() {
+  if (early_watch_ != nullptr) return;
+  early_watch_ = std::make_unique<base::Watch>(loop_, socket_.get(), Ready::kRead,
+                                               [this] { on_early_answer(); });
+}
+
+void Exchange::on_early_answer() {
+  const auto status = read_available();
+  if (status == TlsStatus::kFailed) wait_for(*status);
+}
+
 void Exchange::read_answer() {
+  const auto status = read_available();
+  if (status.has_value()) wait_for(*status);
+}
+
+// Reads what is there; says why there is no more, or nothing where that was the end of the
+// exchange.
+std::optional<TlsStatus> Exchange::read_available() {
   std::array<char, kReadBytes> buffer;
   for (;;) {
     const TlsRead read = tls_->read(buffer);
     if (read.status == TlsStatus::kEnd || read.status == TlsStatus::kBroken ||
         (read.status == TlsStatus::kFailed && reader_.has_begun())) {
-      return stream_ended(read.status);
+      stream_ended(read.status);
+      return std::nullopt;
     }
     if (read.status == TlsStatus::kWantRead && ++empty_reads_ > kMaxEmptyReads) {
-      return fail_with(HttpError::kProtocol, peer() + "too many TLS records without data");
+      fail_with(HttpError::kProtocol, peer() + "too many TLS records without data");
+      return std::nullopt;
     }
-    if (read.status != TlsStatus::kDone) return wait_for(read.status);
+    if (read.status != TlsStatus::kDone) return read.status;
     switch (reader_.read({buffer.data(), read.count})) {
       case ReadState::kMore:
         continue;
       case ReadState::kComplete:
         tls_->send_close();
-        return finish(reader_.take());
+        finish(reader_.take());
+        return std::nullopt;
       case ReadState::kFailed:
-        return finish(reader_.failure());
+        finish(reader_.failure());
+        return std::nullopt;
     }
   }
 }
@@ -272,6 +322,7 @@ void Exchange::finish(HttpResult result) {
 void Exchange::disconnect() {
   read_watch_.reset();
   write_watch_.reset();
+  early_watch_.reset();
   tls_.reset();
   socket_.reset();
 }
@@ -294,6 +345,10 @@ const char* Exchange::phase() const {
       break;
   }
   return "at the end";
+}
+
+ReadLimits Exchange::answer_limits() const {
+  return {.max_body_bytes = terms_.max_body_bytes, .has_body = request_.method == HttpMethod::kGet};
 }
 
 const base::IpAddress& Exchange::peer_address() const {

@@ -1,4 +1,5 @@
-// exchange.h - one GET on one connection: connect, perhaps a proxy's tunnel, TLS, request, answer.
+// exchange.h - one GET or POST on one connection: connect, perhaps a proxy's tunnel, TLS, request,
+// answer.
 //
 // Use: start() once; the callback comes once, from the loop and never inside start(), and may
 // destroy the exchange (it is the last thing an exchange does).
@@ -31,6 +32,9 @@ inline constexpr std::chrono::milliseconds kConnectTimeout{5000};
 // A flood of the latter would keep the loop busy.
 inline constexpr int kMaxEmptyReads = 2000;
 
+// Of a body at a time, so that neither a fast peer nor encryption keeps the loop busy.
+inline constexpr std::size_t kSendPieceBytes = 64 * 1024;
+
 // What all exchanges of a client have in common.
 struct ExchangeTerms {
   TlsContext tls;
@@ -52,6 +56,7 @@ class Exchange {
   // kConnecting -> kHandshake -> kSending -> kReading -> kDone
   //   kConnecting -> kConnecting with the next address
   //   kConnecting -> kTunnelSending -> kTunnelReading -> kHandshake with a proxy
+  //   kSending -> kDone where the answer comes, or the peer goes, before it has the whole body
   enum class State {
     kIdle,
     kConnecting,
@@ -75,7 +80,11 @@ class Exchange {
   void start_tls();
   void handshake();
   void send_request();
+  std::string_view unsent_piece() const;
+  void watch_for_early_answer();
+  void on_early_answer();
   void read_answer();
+  std::optional<TlsStatus> read_available();
   void stream_ended(TlsStatus status);
 
   void wait_for(base::Ready ready);
@@ -86,6 +95,8 @@ class Exchange {
   const char* phase() const;
   std::string peer() const;
   const base::IpAddress& peer_address() const;
+  std::uint16_t port() const { return request_.port != 0 ? request_.port : terms_.port; }
+  ReadLimits answer_limits() const;
   std::size_t addresses() const { return terms_.proxy ? 1 : request_.addresses.size(); }
 
   base::EventLoop& loop_;
@@ -96,7 +107,8 @@ class Exchange {
   bool is_starting_ = false;
   int empty_reads_ = 0;
   std::size_t next_address_ = 0;
-  std::string outgoing_;
+  std::string outgoing_;  // CONNECT, or the head of the request
+  std::size_t sent_ = 0;  // of the head and the body
   ResponseReader reader_;
   std::optional<HttpResult> early_result_;
   base::Timer deadline_;
@@ -106,6 +118,7 @@ class Exchange {
   std::unique_ptr<TlsStream> tls_;
   std::unique_ptr<base::Watch> read_watch_;
   std::unique_ptr<base::Watch> write_watch_;
+  std::unique_ptr<base::Watch> early_watch_;  // for an answer while a body is sent
 };
 
 }  // namespace strictmx::http

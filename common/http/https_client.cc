@@ -36,13 +36,13 @@ class HttpsClient::Core {
  public:
   Core(base::EventLoop& loop, ExchangeTerms terms) : loop_(loop), terms_(std::move(terms)) {}
 
-  void get(const HttpRequest& request, HttpCallback callback) {
+  void send(HttpRequest request, HttpCallback callback) {
     if (open_.size() >= kMaxOpenRequests) {
       ++counters_.queue_waits;
-      queue_.push_back({request, std::move(callback)});
+      queue_.push_back({std::move(request), std::move(callback)});
       return;
     }
-    start(request, std::move(callback));
+    start(std::move(request), std::move(callback));
   }
 
   const HttpCounters& counters() const { return counters_; }
@@ -115,8 +115,8 @@ base::Result<std::unique_ptr<HttpsClient>, SetupError> HttpsClient::create(
   return std::unique_ptr<HttpsClient>(new HttpsClient(std::move(core)));
 }
 
-void HttpsClient::get(const HttpRequest& request, HttpCallback callback) {
-  core_->get(request, std::move(callback));
+void HttpsClient::send(HttpRequest request, HttpCallback callback) {
+  core_->send(std::move(request), std::move(callback));
 }
 const HttpCounters& HttpsClient::counters() const { return core_->counters(); }
 std::size_t HttpsClient::open_requests() const { return core_->open_requests(); }

@@ -2,7 +2,7 @@
 //
 // Use: create() with the settings of [https]; set anew with a new client (SIGHUP).
 // Ownership: borrows the loop. Threads: the loop's thread; SIGPIPE must be ignored.
-// Callbacks: may call get(); must not destroy the client.
+// Callbacks: may call send(); must not destroy the client.
 // Errors: create() fails where the roots can't be read or the proxy can't be used.
 // Limits: kMaxOpenRequests at once; further ones wait in order, their timeout begins with their
 // turn.
@@ -33,7 +33,7 @@ class HttpsClient : public Client {
       base::EventLoop& loop, const HttpsSettings& settings);
   ~HttpsClient() override;
 
-  void get(const HttpRequest& request, HttpCallback callback) override;
+  void send(HttpRequest request, HttpCallback callback) override;
   const HttpCounters& counters() const;
   std::size_t open_requests() const;
 

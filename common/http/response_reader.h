@@ -1,5 +1,4 @@
-// response_reader.h - reads one HTTP/1.1 answer to a GET from the bytes of the connection (RFC
-// 9112).
+// response_reader.h - reads one HTTP/1.1 answer from the bytes of the connection (RFC 9112).
 //
 // Use: read() with bytes as they come, end() when the peer has ended the stream in good order; both
 // say whether the answer is whole. Then take() or failure(), once.
@@ -26,7 +25,7 @@ inline constexpr int kMaxInterimAnswers = 8;
 struct ReadLimits {
   std::size_t max_header_bytes = kMaxHeaderBytes;
   std::size_t max_body_bytes = 0;
-  bool has_body = true;  // false for the answer to CONNECT, of which the headers are all we need
+  bool has_body = true;  // false for answers to CONNECT and POST: the headers are all we need
 };
 
 enum class ReadState { kMore, kComplete, kFailed };

@@ -70,7 +70,7 @@ void PolicyFetcher::fetch(const base::DomainName& policy_domain, FetchCallback c
     }
     // The client tries them one after another, in this order.
     if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses, addresses.front());
-    client_.get(
+    client_.send(
         {host, kPolicyPath, std::move(addresses)},
         [callback](const http::HttpResult& result) { callback(policy_from_response(result)); });
   });

@@ -73,8 +73,8 @@ class CurrentClient : public http::Client {
   }
   const http::HttpsClient& current() const { return *current_; }
 
-  void get(const http::HttpRequest& request, http::HttpCallback callback) override {
-    current_->get(request, std::move(callback));
+  void send(http::HttpRequest request, http::HttpCallback callback) override {
+    current_->send(std::move(request), std::move(callback));
   }
 
  private:

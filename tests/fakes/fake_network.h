@@ -104,16 +104,16 @@ class FakeHttpClient : public http::Client {
     responses.insert_or_assign("mta-sts." + domain, base::fail(error, "made to fail"));
   }
 
-  void get(const http::HttpRequest& request, http::HttpCallback callback) override {
+  void send(http::HttpRequest request, http::HttpCallback callback) override {
     ++asked[request.host];
-    last_path = request.path;
     const auto found = responses.find(request.host);
     http::HttpResult result = base::fail(http::HttpError::kConnect, "connection refused");
     if (found != responses.end()) result = found->second;
     pending_.add([callback = std::move(callback), result] { callback(result); });
+    last_request = std::move(request);
   }
 
-  std::string last_path;
+  http::HttpRequest last_request;
 
  private:
   Pending& pending_;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -91,8 +92,8 @@ class ClientRun {
   HttpResult get(const HttpRequest& asked = request()) {
     std::optional<HttpResult> answer;
     bool is_inside = true;
-    client_->get(asked, [&](HttpResult result) {
-      EXPECT_FALSE(is_inside) << "a callback ran inside get()";
+    client_->send(asked, [&](HttpResult result) {
+      EXPECT_FALSE(is_inside) << "a callback ran inside send()";
       answer.emplace(std::move(result));
       loop_->stop();
     });
@@ -335,6 +336,230 @@ TEST(HttpsClient, TheRequestSaysWhatItShouldAndNoMore) {
               "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.example.test\r\n"
               "User-Agent: strictmx/0.1.0\r\nAccept: */*\r\nConnection: close\r\n\r\n");
   }
+}
+
+// Some megabytes in which a byte that is lost or comes twice shows.
+const std::string& large_body() {
+  static const std::string made = [] {
+    std::string text;
+    while (text.size() < 3'000'000) text += std::to_string(text.size()) + "\n";
+    return text;
+  }();
+  return made;
+}
+
+HttpRequest post(std::uint16_t port, std::string body) {
+  HttpRequest made = ClientRun::request();
+  made.path = "/v1/tlsrpt?a=b";
+  made.port = port;
+  made.method = HttpMethod::kPost;
+  made.content_type = "application/tlsrpt+gzip";
+  made.body = std::move(body);
+  return made;
+}
+
+TEST(HttpsClientPost, TheBodyArrivesWhole) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kSendPieceBytes,
+                                   kSendPieceBytes + 1, large_body().size()}) {
+      SCOPED_TRACE(size);
+      const std::string body = large_body().substr(0, size);
+      std::string head;
+      std::string got;
+      TestServer server(good_leaf(),
+                        [&](Peer& peer) {
+                          peer.handshake();
+                          head = peer.read_request();
+                          got = peer.read_body(size);
+                          peer.write("HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok");
+                          peer.wait_for_close();
+                        },
+                        {.max_version = version});
+      ClientRun run(443);
+      EXPECT_EQ(words(run.get(post(server.port(), body))), "201 ");
+      server.stop();
+      EXPECT_EQ(head, "POST /v1/tlsrpt?a=b HTTP/1.1\r\nHost: mta-sts.example.test:" +
+                          std::to_string(server.port()) +
+                          "\r\nUser-Agent: strictmx/0.1.0\r\nAccept: */*\r\n"
+                          "Content-Type: application/tlsrpt+gzip\r\nContent-Length: " +
+                          std::to_string(size) + "\r\nConnection: close\r\n\r\n");
+      EXPECT_TRUE(got == body);
+      EXPECT_EQ(server.connections(), 1);
+    }
+  }
+}
+
+TEST(HttpsClientPost, TheSchemesPortIsNotTold) {
+  std::vector<std::string> heads;
+  TestServer server(good_leaf(), [&](Peer& peer) {
+    const std::string tunnel = peer.read_plain();
+    peer.write_plain("HTTP/1.1 200 x\r\n\r\n");
+    peer.handshake();
+    heads.push_back(tunnel + peer.read_request());
+    peer.write("HTTP/1.1 200 OK\r\n\r\n");
+    peer.wait_for_close();
+  });
+  // Ports other than the server's are to be had through a proxy alone.
+  ClientRun run(443, 20s, "http://127.0.0.1:" + std::to_string(server.port()));
+  EXPECT_EQ(words(run.get(post(443, ""))), "200 ");
+  EXPECT_EQ(words(run.get(post(8443, ""))), "200 ");
+  server.stop();
+  ASSERT_EQ(heads.size(), 2U);
+  EXPECT_TRUE(heads[0].starts_with("CONNECT mta-sts.example.test:443 ")) << heads[0];
+  EXPECT_NE(heads[0].find("HTTP/1.1\r\nHost: mta-sts.example.test\r\n"), std::string::npos);
+  EXPECT_TRUE(heads[1].starts_with("CONNECT mta-sts.example.test:8443 ")) << heads[1];
+  EXPECT_NE(heads[1].find("HTTP/1.1\r\nHost: mta-sts.example.test:8443\r\nUser"),
+            std::string::npos);
+}
+
+TEST(HttpsClientPost, StatusAndHeadersAreTheAnswer) {
+  struct Case {
+    const char* name;
+    std::string answer;
+    std::string want;
+  };
+  const std::vector<Case> cases = {
+      {"created", "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", "201 "},
+      {"no content", "HTTP/1.1 204 No Content\r\n\r\n", "204 "},
+      {"server error", "HTTP/1.1 500 x\r\nContent-Length: 5\r\n\r\nsorry", "500 "},
+      {"redirect, not followed",
+       "HTTP/1.1 301 Moved\r\nLocation: https://127.0.0.1/\r\nContent-Length: 0\r\n\r\n", "301 "},
+      {"redirect that keeps the method, not followed",
+       "HTTP/1.1 308 Moved\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n", "308 "},
+      {"interim first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "200 "},
+      {"body over the limit", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", "200 "},
+      {"body without an end", "HTTP/1.1 200 OK\r\n\r\n" + std::string(1 << 20, 'x'), "200 "},
+      {"headers over the limit", "HTTP/1.1 200 OK\r\nX: " + std::string(kMaxHeaderBytes, 'x'),
+       "too-large: headers are over 65536 bytes"},
+      {"not HTTP", "220 mail.example.test ESMTP\r\n", "protocol: answer is not HTTP/1"},
+      {"nothing", "", "connect: 127.0.0.1: connection closed before an answer"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const std::string body = large_body().substr(0, 200'000);
+    TestServer server(good_leaf(), [&](Peer& peer) {
+      peer.handshake();
+      peer.read_request();
+      peer.read_body(body.size());
+      if (!peer.write(c.answer) || c.answer.empty()) return;
+      peer.wait_for_close();
+    });
+    ClientRun run(443);
+    EXPECT_EQ(words(run.get(post(server.port(), body))), c.want);
+    server.stop();
+    EXPECT_EQ(server.connections(), 1);
+    EXPECT_EQ(run.client().open_requests(), 0U);
+  }
+}
+
+TEST(HttpsClientPost, APeerThatHangsMeetsTheDeadline) {
+  struct Case {
+    const char* name;
+    std::size_t read;  // bytes of the body
+    std::string want;
+  };
+  for (const Case& c :
+       std::vector<Case>{{"no byte is read", 0, "while sending the request"},
+                         {"some are read", 1'000'000, "while sending the request"},
+                         {"all is read", 3'000'000, "while waiting for the answer"}}) {
+    SCOPED_TRACE(c.name);
+    std::binary_semaphore is_over(0);
+    TestServer server(good_leaf(), [&](Peer& peer) {
+      peer.handshake();
+      peer.read_request();
+      peer.read_body(c.read);
+      is_over.acquire();
+    });
+    ClientRun run(443, 1s);
+    const std::string body = large_body().substr(0, 3'000'000);
+    EXPECT_EQ(words(run.get(post(server.port(), body + (c.read == body.size() ? "" : body)))),
+              "timeout: 127.0.0.1: no whole answer within 1 s, " + c.want);
+    is_over.release();
+  }
+}
+
+TEST(HttpsClientPost, AnAnswerBeforeTheWholeBodyCounts) {
+  struct Case {
+    const char* name;
+    std::size_t read;  // bytes of the body before the answer
+    Ending ending;
+  };
+  for (const Case& c : std::vector<Case>{{"holds the connection", 0, Ending::kHold},
+                                         {"ends it in good order", 0, Ending::kCloseNotify},
+                                         {"cuts it", 0, Ending::kCut},
+                                         {"after some, holds", 500'000, Ending::kHold},
+                                         {"after some, cuts", 500'000, Ending::kCut}}) {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      SCOPED_TRACE(c.name);
+      std::binary_semaphore is_over(0);
+      TestServer server(good_leaf(),
+                        [&](Peer& peer) {
+                          peer.handshake();
+                          peer.read_request();
+                          peer.read_body(c.read);
+                          peer.write("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
+                          if (c.ending == Ending::kCloseNotify) peer.close_notify();
+                          if (c.ending != Ending::kCut) is_over.acquire();  // without reading
+                        },
+                        {.max_version = version});
+      ClientRun run(443);
+      EXPECT_EQ(words(run.get(post(server.port(), large_body() + large_body()))), "413 ");
+      is_over.release();
+    }
+  }
+}
+
+TEST(HttpsClientPost, APeerThatGoesWhileWeSendIsAFailure) {
+  for (const bool is_in_good_order : {true, false}) {
+    SCOPED_TRACE(is_in_good_order);
+    std::binary_semaphore is_over(0);
+    TestServer server(good_leaf(), [&](Peer& peer) {
+      peer.handshake();
+      peer.read_request();
+      peer.read_body(300'000);
+      if (!is_in_good_order) return;
+      peer.close_notify();
+      is_over.acquire();
+    });
+    ClientRun run(443);
+    const HttpResult result = run.get(post(server.port(), large_body() + large_body()));
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, HttpError::kConnect) << result.error().detail;
+    is_over.release();
+  }
+}
+
+TEST(HttpsClientPost, OtherWorkOfTheLoopGoesOnMeanwhile) {
+  std::binary_semaphore may_go(0);
+  TestServer server(good_leaf(), [&](Peer& peer) {
+    peer.handshake();
+    peer.read_request();
+    may_go.acquire();
+    peer.read_body(large_body().size());
+    peer.write("HTTP/1.1 200 OK\r\n\r\n");
+    peer.wait_for_close();
+  });
+  ClientRun run(443);
+  // The body waits for the peer, the peer for this.
+  base::Timer other(run.loop(), [&] { may_go.release(); });
+  other.start(20ms);
+  EXPECT_EQ(words(run.get(post(server.port(), large_body()))), "200 ");
+}
+
+TEST(HttpsClientPost, DestroyedWhileSendingItCallsNobody) {
+  std::binary_semaphore is_over(0);
+  const TestServer server(good_leaf(), [&](Peer& peer) {
+    peer.handshake();
+    peer.read_request();
+    is_over.acquire();
+  });
+  ClientRun run(443);
+  run.client().send(post(server.port(), large_body() + large_body()),
+                    [](const HttpResult&) { ADD_FAILURE() << "called"; });
+  run.run_for(100ms);
+  run.destroy_client();
+  run.run_for(20ms);
+  is_over.release();
 }
 
 TEST(HttpsClient, ContentTypeIsAsSent) {
@@ -586,11 +811,11 @@ TEST(HttpsClient, ACallbackMayAskAgain) {
   const TestServer server(good_leaf(), answer_with(with_length("policy")));
   ClientRun run(server.port());
   std::vector<std::string> got;
-  run.client().get(ClientRun::request(), [&](const HttpResult& first) {
+  run.client().send(ClientRun::request(), [&](const HttpResult& first) {
     got.push_back(words(first));
-    run.client().get(ClientRun::request({"127.0.0.2"}), [&](const HttpResult& second) {
+    run.client().send(ClientRun::request({"127.0.0.2"}), [&](const HttpResult& second) {
       got.push_back(words(second));
-      run.client().get(ClientRun::request(), [&](const HttpResult& third) {
+      run.client().send(ClientRun::request(), [&](const HttpResult& third) {
         got.push_back(words(third));
         run.loop().stop();
       });
@@ -604,10 +829,10 @@ TEST(HttpsClient, ACallbackMayAskAgain) {
 TEST(HttpsClient, ACallbackThatThrowsHarmsNobody) {
   const TestServer server(good_leaf(), answer_with(with_length("policy")));
   ClientRun run(server.port());
-  run.client().get(ClientRun::request(),
-                   [](const HttpResult&) { throw std::runtime_error("a test"); });
-  run.client().get(ClientRun::request({}),
-                   [](const HttpResult&) { throw std::runtime_error("a test"); });
+  run.client().send(ClientRun::request(),
+                    [](const HttpResult&) { throw std::runtime_error("a test"); });
+  run.client().send(ClientRun::request({}),
+                    [](const HttpResult&) { throw std::runtime_error("a test"); });
   EXPECT_EQ(words(run.get()), "200 policy");
   EXPECT_EQ(run.client().counters().answered, 2U);
   EXPECT_EQ(run.client().open_requests(), 0U);
@@ -629,8 +854,8 @@ TEST(HttpsClient, DestroyedWithRequestsOpenItCallsNobody) {
     ClientRun run(server.port());
     const bool has_addresses = std::string(stage) != "early failure";
     for (int i = 0; i < 3; ++i) {
-      run.client().get(has_addresses ? ClientRun::request() : ClientRun::request({}),
-                       [&](const HttpResult&) { ADD_FAILURE() << "called"; });
+      run.client().send(has_addresses ? ClientRun::request() : ClientRun::request({}),
+                        [&](const HttpResult&) { ADD_FAILURE() << "called"; });
     }
     EXPECT_EQ(run.client().open_requests(), 3U);
     if (has_addresses && std::string(stage) != "at once") run.run_for(100ms);
@@ -658,7 +883,7 @@ TEST(HttpsClient, OverTheLimitRequestsWaitInTheirOrder) {
     const bool is_extra = i >= kMaxOpenRequests;
     HttpRequest request = is_extra ? ClientRun::request({"127.0.0.9"}) : ClientRun::request();
     const int number = static_cast<int>(i - kMaxOpenRequests);
-    run.client().get(request, [&, is_extra, number](const HttpResult& result) {
+    run.client().send(request, [&, is_extra, number](const HttpResult& result) {
       EXPECT_FALSE(result.ok());
       if (is_extra) {
         others.push_back(number);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <utility>
@@ -129,6 +130,18 @@ std::string Peer::read_request() {
     request.append(buffer.data(), static_cast<std::size_t>(count));
   }
   return request;
+}
+
+std::string Peer::read_body(std::size_t bytes) {
+  std::string body;
+  std::array<char, 16384> buffer;
+  while (body.size() < bytes) {
+    const std::size_t wanted = std::min(buffer.size(), bytes - body.size());
+    const int count = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(wanted));
+    if (count <= 0) break;
+    body.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  return body;
 }
 
 bool Peer::write(std::string_view text) {

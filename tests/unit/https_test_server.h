@@ -63,6 +63,7 @@ class Peer {
   Peer(base::UniqueDescriptor socket, SSL_CTX* context);
   bool handshake();
   std::string read_request();  // up to the empty line
+  std::string read_body(std::size_t bytes);
   bool write(std::string_view text);
   bool write_plain(std::string_view text);
   std::string read_plain();  // up to an empty line

@@ -107,5 +107,81 @@ TEST(IpAddress, Ipv4IsNotEqualToIpv6OfTheSameBytes) {
   EXPECT_NE(IpAddress::parse("192.0.2.1"), IpAddress::parse("::ffff:192.0.2.1"));
 }
 
+TEST(Rfc6890IpAddress, SpecialPurposeIsNotPublic) {
+  struct Case {
+    const char* rule;
+    std::vector<const char*> is_not;  // first and last of the block, and what lies between
+    std::vector<const char*> is;      // the neighbours
+  };
+  const std::vector<Case> cases = {
+      {"this network", {"0.0.0.0", "0.0.0.1", "0.255.255.255"}, {"1.0.0.0"}},
+      {"RFC 1918 10/8", {"10.0.0.0", "10.255.255.255"}, {"9.255.255.255", "11.0.0.0"}},
+      {"RFC 6598", {"100.64.0.0", "100.127.255.255"}, {"100.63.255.255", "100.128.0.0"}},
+      {"loopback", {"127.0.0.0", "127.0.0.1", "127.255.255.255"}, {"126.255.255.255", "128.0.0.0"}},
+      {"link-local",
+       {"169.254.0.0", "169.254.169.254", "169.254.255.255"},
+       {"169.253.255.255", "169.255.0.0"}},
+      {"RFC 1918 172.16/12", {"172.16.0.0", "172.31.255.255"}, {"172.15.255.255", "172.32.0.0"}},
+      {"IETF protocols",
+       {"192.0.0.0", "192.0.0.9", "192.0.0.255"},
+       {"191.255.255.255", "192.0.1.0"}},
+      {"TEST-NET-1", {"192.0.2.0", "192.0.2.255"}, {"192.0.1.255", "192.0.3.0"}},
+      {"6to4 relays", {"192.88.99.0", "192.88.99.255"}, {"192.88.98.255", "192.88.100.0"}},
+      {"RFC 1918 192.168/16",
+       {"192.168.0.0", "192.168.255.255"},
+       {"192.167.255.255", "192.169.0.0"}},
+      {"benchmarking", {"198.18.0.0", "198.19.255.255"}, {"198.17.255.255", "198.20.0.0"}},
+      {"TEST-NET-2", {"198.51.100.0", "198.51.100.255"}, {"198.51.99.255", "198.51.101.0"}},
+      {"TEST-NET-3", {"203.0.113.0", "203.0.113.255"}, {"203.0.112.255", "203.0.114.0"}},
+      {"multicast", {"224.0.0.0", "224.0.0.1", "239.255.255.255"}, {"223.255.255.255"}},
+      {"reserved", {"240.0.0.0", "254.1.2.3", "255.255.255.254"}, {}},
+      {"broadcast", {"255.255.255.255"}, {}},
+      {"public", {}, {"8.8.8.8", "193.0.14.129", "100.1.1.1", "172.217.0.1", "198.41.0.4"}},
+
+      {"unspecified", {"::"}, {}},
+      {"loopback IPv6", {"::1"}, {}},
+      {"compatible", {"::8.8.8.8", "::10.0.0.1"}, {}},
+      {"mapped", {"::ffff:8.8.8.8", "::ffff:10.0.0.1", "::ffff:127.0.0.1"}, {}},
+      {"translated", {"::ffff:0:8.8.8.8"}, {}},
+      {"NAT64, as the one inside",
+       {"64:ff9b::10.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b::192.168.1.1", "64:ff9b::0.0.0.0"},
+       {"64:ff9b::8.8.8.8"}},
+      {"beside NAT64", {"64:ff9b::1:808:808", "64:ff9b:1::808:808", "64:ff9a::808:808"}, {}},
+      {"discard", {"100::", "100::ffff:ffff:ffff:ffff"}, {}},
+      {"before global unicast", {"1fff:ffff::1"}, {"2000::"}},
+      {"after global unicast", {"4000::"}, {"3ffe::1"}},
+      {"Teredo", {"2001::", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:0:ffff::"}, {}},
+      {"IETF protocols IPv6",
+       {"2001:2::1", "2001:10::1", "2001:20::1", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"},
+       {"2001:200::", "2000:ffff:ffff::1"}},
+      {"documentation IPv6",
+       {"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"},
+       {"2001:db7:ffff::1", "2001:db9::"}},
+      {"6to4",
+       {"2002::", "2002:a00:1::1", "2002:808:808::1", "2002:ffff::"},
+       {"2001:ffff::1", "2003::"}},
+      {"documentation, RFC 9637", {"3fff::", "3fff:fff:ffff::1"}, {"3ffe:ffff::1", "3fff:1000::"}},
+      {"SRv6", {"5f00::1"}, {}},
+      {"unique-local", {"fc00::", "fd12:3456::1", "fdff:ffff::1"}, {}},
+      {"link-local IPv6", {"fe80::", "fe80::1", "febf:ffff::1"}, {}},
+      {"site-local", {"fec0::1", "feff::1"}, {}},
+      {"multicast IPv6", {"ff00::", "ff02::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}, {}},
+      {"public IPv6", {}, {"2a00:1450:4001::1", "2606:4700:4700::1111", "2001:500:2f::f"}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.rule);
+    for (const char* text : c.is_not) {
+      const auto address = IpAddress::parse(text);
+      ASSERT_TRUE(address.has_value()) << text;
+      EXPECT_FALSE(address->is_public()) << text;
+    }
+    for (const char* text : c.is) {
+      const auto address = IpAddress::parse(text);
+      ASSERT_TRUE(address.has_value()) << text;
+      EXPECT_TRUE(address->is_public()) << text;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace strictmx::base

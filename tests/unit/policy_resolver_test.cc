@@ -104,7 +104,7 @@ TEST_F(Rfc8461Sec51Flow, FirstQuestionFetchesAndTheNextIsAnsweredAtOnce) {
   EXPECT_TRUE(first.has_policy);
   EXPECT_TRUE(first.is_from_network);
   EXPECT_EQ(first.mode, PolicyMode::kEnforce);
-  EXPECT_EQ(client.last_path, "/.well-known/mta-sts.txt");
+  EXPECT_EQ(client.last_request.path, "/.well-known/mta-sts.txt");
   const auto second = ask();
   EXPECT_TRUE(second->is_answered);
   EXPECT_FALSE(second->is_from_network);
