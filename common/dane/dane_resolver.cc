@@ -173,6 +173,7 @@ void DaneResolver::on_mx(const std::string& key, const dns::DnsResult<dns::MxRec
   }
   const std::vector<dns::MxRecord>& records = found.value().records;
   answer.mx_state = found.value().is_secure ? MxState::kSecure : MxState::kInsecure;
+  answer.mx_ttl = found.value().ttl;
   job.limit(life_of(found.value().ttl));
   if (records.empty()) {
     answer.is_implicit = true;

@@ -62,6 +62,8 @@ struct DaneAnswer {
   bool is_implicit = false;   // no MX record: the domain itself (RFC 5321 §5.1)
   bool is_null = false;       // the domain takes no mail (RFC 7505)
   std::vector<MxHost> hosts;  // in preference order
+  // Of the MX RRset, or of its absence.
+  std::chrono::seconds mx_ttl{0};
 };
 
 struct DaneResult {

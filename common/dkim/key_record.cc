@@ -86,6 +86,11 @@ std::string key_record_text(KeyType type, std::string_view service, std::string_
   return text;
 }
 
+std::string key_record_name(std::string_view selector, std::string_view domain) {
+  std::string name(selector);
+  return name.append("._domainkey.").append(domain);
+}
+
 std::string zone_file_line(std::string_view name, std::string_view text) {
   std::string line(name);
   line.append(". IN TXT");

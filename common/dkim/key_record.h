@@ -33,6 +33,9 @@ base::Result<KeyRecord, SignatureStatus> parse_key_record(std::string_view text)
 // `service` is a service type ("tlsrpt", "email", "*"), `key` the bytes of p=.
 std::string key_record_text(KeyType type, std::string_view service, std::string_view key);
 
+// Where the record is: "<selector>._domainkey.<domain>" (RFC 6376 §3.6.2.1).
+std::string key_record_name(std::string_view selector, std::string_view domain);
+
 // "NAME. IN TXT "..." "..."", character-strings of 255 bytes at most (RFC 1035 §3.3).
 std::string zone_file_line(std::string_view name, std::string_view text);
 

@@ -8,6 +8,7 @@
 
 #include "common/base/domain_name.h"
 #include "common/base/log.h"
+#include "common/dkim/key_record.h"
 #include "common/dkim/message.h"
 #include "common/dkim/tag_list.h"
 
@@ -22,7 +23,6 @@ using enum SignatureStatus;
 constexpr std::size_t kSha256Bytes = 32;
 constexpr std::size_t kMaxTimeDigits = 12;  // §3.5 sig-t-tag: 1*12DIGIT
 constexpr std::size_t kMaxShownBytes = 40;  // of a peer's text in a failure
-constexpr std::string_view kKeyFolder = "._domainkey.";
 
 Failure<SignatureStatus> wrong(SignatureStatus status, std::string_view tag, std::string_view value,
                                std::string_view wanted) {
@@ -172,8 +172,8 @@ Outcome<SignatureStatus> FieldReader::read_domain_and_selector() {
   // Underscores stand for letters while the labels are checked: the departure of the header.
   std::string plain = base::ascii_lower(selector);
   std::replace(plain.begin(), plain.end(), '_', 'x');
-  const std::size_t bytes = selector.size() + kKeyFolder.size() + domain.size();
-  if (!base::is_rfc5321_domain(plain) || bytes > base::kMaxNameBytes) {
+  if (!base::is_rfc5321_domain(plain) ||
+      key_record_name(selector, domain).size() > base::kMaxNameBytes) {
     return wrong(kSignatureSyntax, "s", selector, "a selector that makes a DNS name with d=");
   }
   field_.selector = selector;

@@ -7,6 +7,7 @@
 
 #include "common/base/base64.h"
 #include "common/base/log.h"
+#include "common/dkim/key_record.h"
 #include "common/dkim/message.h"
 #include "common/dkim/sha256.h"
 #include "common/dkim/signed_header.h"
@@ -209,7 +210,7 @@ base::Result<Signer, SignerError> Signer::create(const base::DomainName& domain,
     return fail(SignerError::kKeys, "want 1 to " + std::to_string(kMaxSigningKeys) + " keys");
   }
   for (const SigningKey& key : keys) {
-    const std::string key_name = key.selector + "._domainkey." + name;
+    const std::string key_name = key_record_name(key.selector, name);
     if (!base::is_rfc5321_domain(base::ascii_lower(key.selector)) ||
         key_name.size() > base::kMaxNameBytes) {
       return refused(SignerError::kSelector, "no selector", key.selector);

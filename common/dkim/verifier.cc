@@ -62,7 +62,7 @@ void SignedMessage::read_signatures(base::WallTime received) {
     auto field = parse_signature_field(message_.fields[place].text);
     if (field.ok()) {
       signature.field = std::move(field).value();
-      signature.key_name = signature.field.selector + "._domainkey." + signature.field.domain;
+      signature.key_name = key_record_name(signature.field.selector, signature.field.domain);
       signature.verdict = judge_field(signature.field, received);
     } else {
       signature.verdict = {field.error().code, field.error().detail};

@@ -355,11 +355,12 @@ const base::IpAddress& Exchange::peer_address() const {
   return terms_.proxy ? terms_.proxy->address : request_.addresses[next_address_ - 1];
 }
 
-// "192.0.2.1: " for the detail of a failure.
+// "192.0.2.1: " for the detail of a failure. A proxy is not named: there is one, and the detail may
+// be told to others.
 std::string Exchange::peer() const {
   if (next_address_ == 0) return {};
-  const char* what = !terms_.proxy ? "" : tls_ != nullptr ? "via proxy " : "proxy ";
-  return what + peer_address().text() + ": ";
+  if (terms_.proxy) return tls_ != nullptr ? "via proxy: " : "proxy: ";
+  return peer_address().text() + ": ";
 }
 
 }  // namespace strictmx::http

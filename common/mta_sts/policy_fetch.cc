@@ -35,23 +35,42 @@ ResultType result_type_of(http::HttpError error) {
   return ResultType::kStsPolicyFetchError;
 }
 
+// What the domain's owner may read as it is.
+base::Failure<FetchFault> fault(ResultType type, const std::string& reason) {
+  return fail(FetchFault{type, reason}, reason);
+}
+
+// The resolver's words may name our own name servers.
+base::Failure<FetchFault> dns_fault(const std::string& host,
+                                    const base::Failure<dns::DnsError>& failure) {
+  return fail(FetchFault{ResultType::kStsPolicyFetchError,
+                         host + ": DNS: " + dns::dns_error_name(failure.code)},
+              host + ": " + failure.detail);
+}
+
+base::Failure<FetchFault> http_fault(const base::Failure<http::HttpError>& failure) {
+  const bool is_own_lack = failure.code == http::HttpError::kSystem;
+  return fail(FetchFault{result_type_of(failure.code), is_own_lack ? "" : failure.detail},
+              failure.detail);
+}
+
 }  // namespace
 
 FetchResult policy_from_response(const http::HttpResult& result) {
-  if (!result.ok()) return fail(result_type_of(result.error().code), result.error().detail);
+  if (!result.ok()) return http_fault(result.error());
   const http::HttpResponse& response = result.value();
   // §3.3: only 200; redirects are not followed.
   if (response.status != 200) {
-    return fail(ResultType::kStsPolicyFetchError,
-                "HTTP status " + std::to_string(response.status) + ", only 200 counts");
+    return fault(ResultType::kStsPolicyFetchError,
+                 "HTTP status " + std::to_string(response.status) + ", only 200 counts");
   }
   if (!is_text_plain(response.content_type)) {
-    return fail(ResultType::kStsPolicyFetchError,
-                "media type is not text/plain but " +
-                    (response.content_type.empty() ? "missing" : response.content_type));
+    return fault(ResultType::kStsPolicyFetchError,
+                 "media type is not text/plain but " +
+                     (response.content_type.empty() ? "missing" : response.content_type));
   }
   auto policy = parse_policy(response.body);
-  if (!policy.ok()) return fail(ResultType::kStsPolicyInvalid, policy.error().detail);
+  if (!policy.ok()) return fault(ResultType::kStsPolicyInvalid, policy.error().detail);
   return std::move(policy).value();
 }
 
@@ -60,12 +79,12 @@ void PolicyFetcher::fetch(const base::DomainName& policy_domain, FetchCallback c
   resolver_.addresses(host, [this, host, callback = std::move(callback)](
                                 const dns::DnsResult<base::IpAddress>& found) {
     if (!found.ok()) {
-      callback(fail(ResultType::kStsPolicyFetchError, host + ": " + found.error().detail));
+      callback(dns_fault(host, found.error()));
       return;
     }
     std::vector<base::IpAddress> addresses = found.value().records;
     if (addresses.empty()) {
-      callback(fail(ResultType::kStsPolicyFetchError, host + ": no address in DNS"));
+      callback(fault(ResultType::kStsPolicyFetchError, host + ": no address in DNS"));
       return;
     }
     // The client tries them one after another, in this order.

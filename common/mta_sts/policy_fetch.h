@@ -3,10 +3,11 @@
 // Use: fetch() with a callback. No retries and no caching here: policy_resolver decides those.
 // Ownership: borrows resolver and client; callbacks under way when they go are never called.
 // Threads: the loop's thread; the callback never runs inside fetch().
-// Errors: the RFC 8460 §4.3.2.2 result type that a report names, with the reason in words.
+// Errors: a FetchFault, with the reason in words.
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "common/base/domain_name.h"
 #include "common/base/result.h"
@@ -17,7 +18,14 @@
 
 namespace strictmx::mta_sts {
 
-using FetchResult = base::Result<Policy, tlsrpt::ResultType>;
+// What a report says of a fetch that failed (RFC 8460 §4.3.2.2). The reason for others names
+// nothing of this site's network; it is empty where the lack is our own and no concern of the
+// domain's.
+struct FetchFault {
+  tlsrpt::ResultType type;
+  std::string told_reason;
+};
+using FetchResult = base::Result<Policy, FetchFault>;
 using FetchCallback = std::function<void(FetchResult)>;
 
 class PolicyFetcher {

@@ -266,7 +266,8 @@ void PolicyResolver::on_fetched(const std::string& name, FetchResult result) {
     ++counters_.fetched;
     keep_policy(job, result.value());
   } else {
-    note_failure(job, result.error().code, result.error().detail);
+    note_failure(job, result.error().code.type, result.error().detail);
+    tell_fetch_failure(job, result.error().code);
   }
   finish(name, result.ok());
 }
@@ -350,6 +351,15 @@ void PolicyResolver::note_failure(Job& job, std::optional<ResultType> type,
                    {{"policy_domain", name}, {"result", type_name}, {"reason", reason}});
   }
   entry.trouble = std::move(trouble);
+}
+
+void PolicyResolver::tell_fetch_failure(const Job& job, const FetchFault& fault) {
+  if (!on_fetch_failed_ || fault.told_reason.empty()) return;
+  const CachedPolicy* policy = cache_.make(job.domain.text()).policy.get();
+  if (policy != nullptr && !policy->is_live(clock_.now())) policy = nullptr;
+  // §10.2: no alert where the cached mode is none, so that a policy can be removed cleanly (§8.3).
+  if (policy != nullptr && policy->mode == PolicyMode::kNone && policy->id == job.id) return;
+  on_fetch_failed_({job.domain, fault.type, fault.told_reason, policy});
 }
 
 void PolicyResolver::finish(const std::string& name, bool is_from_network) {

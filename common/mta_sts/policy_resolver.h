@@ -73,11 +73,23 @@ struct PolicyCounters {
   std::uint64_t downgrades = 0;  // a policy replaced by one with a weaker mode
 };
 
+// One fetch of a policy that failed, for the results of RFC 8460 §4.3.2.2. Valid inside the
+// callback.
+struct FetchFailure {
+  const base::DomainName& domain;
+  tlsrpt::ResultType type;
+  const std::string& reason;     // nothing of this site's network is in it
+  const CachedPolicy* in_force;  // the live policy that stays, or null
+};
+
 class PolicyResolver {
  public:
   using Callback = std::function<void(const PolicyAnswer&)>;
   // A domain whose answer may have changed.
   using OnChange = std::function<void(const std::string& domain)>;
+  // Once for each attempt, whoever asked for it; not for answers of a back-off, and not for what is
+  // no fetch: a TXT record that is missing, withdrawn, wrong or can't be looked up.
+  using OnFetchFailed = std::function<void(const FetchFailure&)>;
 
   PolicyResolver(PolicyCache& cache, dns::Resolver& resolver, PolicyFetcher& fetcher,
                  const base::Clock& clock, RefreshSettings settings);
@@ -93,6 +105,8 @@ class PolicyResolver {
   void refresh_due();
   void sweep();
   void set_on_change(OnChange on_change) { on_change_ = std::move(on_change); }
+  // Must not call the resolver.
+  void set_on_fetch_failed(OnFetchFailed on_failed) { on_fetch_failed_ = std::move(on_failed); }
   void set_settings(RefreshSettings settings) { settings_ = settings; }
 
   const PolicyCounters& counters() const { return counters_; }
@@ -112,6 +126,7 @@ class PolicyResolver {
   void on_fetched(const std::string& name, FetchResult result);
   void keep_policy(Job& job, const Policy& policy);
   void note_failure(Job& job, std::optional<tlsrpt::ResultType> type, const std::string& reason);
+  void tell_fetch_failure(const Job& job, const FetchFault& fault);
   void finish(const std::string& name, bool is_from_network);
   base::WallTime refresh_time(const std::string& domain, base::WallTime fetched,
                               std::chrono::seconds max_age) const;
@@ -122,6 +137,7 @@ class PolicyResolver {
   const base::Clock& clock_;
   RefreshSettings settings_;
   OnChange on_change_;
+  OnFetchFailed on_fetch_failed_;
   PolicyCounters counters_;
   std::unordered_map<std::string, std::unique_ptr<Job>> jobs_;
   std::size_t background_jobs_ = 0;

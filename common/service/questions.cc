@@ -162,6 +162,7 @@ void Questions::ask(std::string_view request, const Reply& reply, Access access)
 // `ready_key` is empty for a reply that is not kept.
 void Questions::answer(Format& format, const AnswerFormat& dialect, const std::string& ready_key,
                        const verdict::Verdict& verdict, const Reply& reply) {
+  if (on_hosts_told_ && dialect.scope() == verdict::Scope::kHosts) on_hosts_told_(verdict);
   std::string text;
   const Status status = append_answer(dialect, verdict, text);
   Ready ready{framed(text), verdict.valid_until, &format, status};

@@ -55,6 +55,8 @@ class Questions {
   using Reply = std::function<void(std::string_view framed)>;
   // Takes a result; gives the reply, unframed.
   using Recorder = std::function<std::string(std::string_view result)>;
+  // Sees each verdict that is told with its MX hosts, before the reply goes.
+  using OnHostsTold = std::function<void(const verdict::Verdict&)>;
 
   Questions(base::EventLoop& loop, const base::Clock& clock, verdict::VerdictResolver& verdicts,
             QuestionSettings settings);
@@ -73,6 +75,7 @@ class Questions {
   void reserve_names(std::vector<std::string> names) { reserved_ = std::move(names); }
   // Serves the map `record`.
   void set_recorder(Recorder recorder) { recorder_ = std::move(recorder); }
+  void set_on_hosts_told(OnHostsTold on_told) { on_hosts_told_ = std::move(on_told); }
 
   // A reply that is ready for exactly these request bytes, or null.
   const std::string* find_ready(std::string_view request, base::WallTime now);
@@ -139,6 +142,7 @@ class Questions {
   Format* default_format_ = nullptr;
   std::vector<std::string> reserved_;
   Recorder recorder_;
+  OnHostsTold on_hosts_told_;
   std::unordered_map<std::string, Ready, Hash, std::equal_to<>> ready_;
   std::map<std::uint64_t, Waiting> waiting_;  // numbers grow, so the oldest comes first
   std::uint64_t next_number_ = 1;

@@ -10,6 +10,7 @@
 
 #include "common/base/json_extent.h"
 #include "common/base/printable.h"
+#include "common/tlsrpt/datagram_codes.h"
 
 namespace strictmx::tlsrpt {
 namespace {
@@ -76,49 +77,6 @@ Result<std::vector<std::string>, DatagramError> optional_texts(const json_t* obj
   return texts;
 }
 
-std::optional<PolicyType> policy_type_of(json_int_t code) {
-  switch (code) {
-    case 1:
-      return PolicyType::kTlsa;
-    case 2:
-      return PolicyType::kSts;
-    case 9:
-      return PolicyType::kNoPolicyFound;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<ResultType> result_type_of(json_int_t code) {
-  using enum ResultType;
-  switch (code) {
-    case 201:
-      return kStarttlsNotSupported;
-    case 202:
-      return kCertificateHostMismatch;
-    case 203:
-      return kCertificateNotTrusted;
-    case 204:
-      return kCertificateExpired;
-    case 205:
-      return kValidationFailure;
-    case 301:
-      return kStsPolicyFetchError;
-    case 302:
-      return kStsPolicyInvalid;
-    case 303:
-      return kStsWebpkiInvalid;
-    case 304:
-      return kTlsaInvalid;
-    case 305:
-      return kDnssecInvalid;
-    case 306:
-      return kDaneRequired;
-    default:
-      return std::nullopt;
-  }
-}
-
 Result<FailureDetails, DatagramError> read_failure(const json_t* object) {
   if (!json_is_object(object)) return wrong_shape("failure-details", "a list of objects");
   const json_t* code = json_object_get(object, "c");
@@ -134,7 +92,7 @@ Result<FailureDetails, DatagramError> read_failure(const json_t* object) {
     if (!text.ok()) return text.error();
     *target = std::move(text).value();
   }
-  const auto type = result_type_of(json_integer_value(code));
+  const auto type = value_of_code(kResultCodes, json_integer_value(code));
   failure.type = type.value_or(ResultType::kValidationFailure);
   if (!type.has_value() && failure.reason_code.empty()) {
     failure.reason_code = fmt::format("unknown-code-{}", json_integer_value(code));
@@ -147,7 +105,7 @@ Result<PolicyOutcome, DatagramError> read_outcome(const json_t* object) {
   PolicyOutcome outcome;
   const json_t* type = json_object_get(object, "policy-type");
   const auto known =
-      json_is_integer(type) ? policy_type_of(json_integer_value(type)) : std::nullopt;
+      json_is_integer(type) ? value_of_code(kPolicyCodes, json_integer_value(type)) : std::nullopt;
   if (!known.has_value()) return wrong_shape("policy-type", "1, 2 or 9");
   outcome.policy.type = *known;
   auto domain = optional_text(object, "policy-domain");

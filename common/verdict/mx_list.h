@@ -26,4 +26,9 @@ struct MxList {
 
 MxList mx_list(const Verdict& verdict);
 
+// The MX hosts in DNS that the domain's own policy, of mode enforce or testing, does not name (RFC
+// 8461 §4.1) and that DANE does not stand for. None under an override: what it says is not the
+// domain's; and none where this site's configuration names the host.
+std::vector<std::string> hosts_outside_policy(const Verdict& verdict);
+
 }  // namespace strictmx::verdict

@@ -43,6 +43,7 @@ void add_override(CLI::App& app, Command& command);
 void add_policies(CLI::App& app, Command& command);
 void add_parse(CLI::App& app, Command& command);
 void add_report(CLI::App& app, Command& command);
+void add_dkim_key(CLI::App& app, Command& command);
 void add_setup(CLI::App& app, Command& command);
 
 }  // namespace strictmx::cli

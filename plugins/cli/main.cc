@@ -76,6 +76,7 @@ int run(int argc, char** argv) {
   add_policies(app, command);
   add_report(app, command);
   add_parse(app, command);
+  add_dkim_key(app, command);
   add_setup(app, command);
   try {
     app.parse(argc, argv);

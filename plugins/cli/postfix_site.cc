@@ -280,18 +280,6 @@ std::vector<std::string> split_maps(std::string_view value) {
   return tables;
 }
 
-std::string shell_quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      out += "'\\''";
-    } else {
-      out += c;
-    }
-  }
-  return out + "'";
-}
-
 Advice advise(const PostfixSite& site, const StrictmxSite& own) {
   Advice advice;
   advice.dane = look_at_dane(site, own);

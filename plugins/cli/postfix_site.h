@@ -97,7 +97,4 @@ Advice advise(const PostfixSite& site, const StrictmxSite& own);
 // The tables of a *_maps value: separated by blanks and commas, braces kept together.
 std::vector<std::string> split_maps(std::string_view value);
 
-// In single quotes as a POSIX shell takes it.
-std::string shell_quoted(std::string_view text);
-
 }  // namespace strictmx::cli

@@ -23,6 +23,9 @@ std::string styled(Style style, std::string_view text);
 // "strictmx: problem" on stderr; the text may have several lines of our own.
 void print_problem(std::string_view problem);
 
+// In single quotes as a POSIX shell takes it.
+std::string shell_quoted(std::string_view text);
+
 // Columns as wide as their widest cell, two blanks between; the last one is not filled up.
 class Table {
  public:

@@ -279,6 +279,11 @@ class Daemon::Core {
     results_ = std::make_unique<Results>(*loop_, *database_, system_clock_, settings.results);
     service::add_report_commands(*control_, results_->store());
     questions_->set_recorder([this](std::string_view text) { return results_->record(text); });
+    policies_->set_on_fetch_failed([this](const mta_sts::FetchFailure& failure) {
+      results_->own().note_fetch_failure(failure);
+    });
+    questions_->set_on_hosts_told(
+        [this](const verdict::Verdict& verdict) { results_->own().note_mx_hosts(verdict); });
     dns_settings_ = settings.dns;
     clock_.set_on_step([this](const base::ClockStep& step) { on_clock_step(step); });
     return base::done();

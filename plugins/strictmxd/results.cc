@@ -15,6 +15,9 @@ namespace {
 // Also from the start to the first time: until then a machine without a clock of its own has asked
 // for the time.
 constexpr std::chrono::hours kDropInterval{1};
+// Of our own, while the spool can't be opened: the moment after the start, or the time until
+// somebody has repaired the disk.
+constexpr std::size_t kMaxHeld = 1000;
 
 }  // namespace
 
@@ -23,7 +26,8 @@ Results::Results(base::EventLoop& loop, store::Database& database, const base::C
     : loop_(loop),
       clock_(clock),
       settings_(std::move(settings)),
-      store_(loop, database, clock, {settings_.keep, settings_.store_path + ".broken-results"}) {}
+      store_(loop, database, clock, {settings_.keep, settings_.store_path + ".broken-results"}),
+      own_(clock, [this](std::string datagram) { take_own(std::move(datagram)); }) {}
 
 Results::~Results() { *is_alive_ = false; }
 
@@ -62,6 +66,7 @@ void Results::open_spool() {
       return;
     }
     store_.start(spool_);
+    take_held();
     if (sockets_.empty()) return;
     receiver_ = std::make_unique<service::ResultSocket>(loop_, spool_, std::move(sockets_),
                                                         [this] { store_.apply_soon(); });
@@ -92,6 +97,22 @@ std::string Results::record(std::string_view text) {
   return "OK accepted";
 }
 
+void Results::take_own(std::string datagram) {
+  if (spool_ == nullptr && held_.size() < kMaxHeld) {
+    held_.push_back(std::move(datagram));
+    return;
+  }
+  if (spool_ == nullptr || !spool_->append(datagram).ok()) {
+    ++own_lost_;
+    return;
+  }
+  store_.apply_soon();
+}
+
+void Results::take_held() {
+  for (std::string& datagram : std::exchange(held_, {})) take_own(std::move(datagram));
+}
+
 std::string Results::trouble() const {
   if (!open_error_.empty()) return "results are not taken: " + open_error_;
   if (spool_ != nullptr && spool_->counters().is_full) {
@@ -118,6 +139,19 @@ void Results::write_metrics(service::MetricsText& out) const {
     out.counter("results_refused_total", kRefused,
                 fmt::format("reason=\"{}\"", tlsrpt::datagram_error_name(error)), count);
   }
+  const reporting::OwnResultCounters& own = own_.counters();
+  const std::pair<tlsrpt::ResultType, std::uint64_t> own_counts[] = {
+      {tlsrpt::ResultType::kStsPolicyFetchError, own.fetch_errors},
+      {tlsrpt::ResultType::kStsPolicyInvalid, own.policies_invalid},
+      {tlsrpt::ResultType::kStsWebpkiInvalid, own.webpki_invalid},
+      {tlsrpt::ResultType::kValidationFailure, own.mx_mismatches},
+  };
+  for (const auto& [type, count] : own_counts) {
+    out.counter("results_own_total", "Failed sessions that strictmxd itself tells of",
+                fmt::format("type=\"{}\"", tlsrpt::result_type_name(type)), count);
+  }
+  out.counter("results_own_lost_total", "Results of its own for which the spool had no room", "",
+              own_lost_);
   out.counter("results_other_version_total", "Results of another protocol version, read anyway", "",
               stored.batches.other_version);
   out.counter("results_recovered_total", "Results found in the spool after a kill", "",
@@ -128,6 +162,8 @@ void Results::write_metrics(service::MetricsText& out) const {
   constexpr std::string_view kBounds = "Times that a limit was reached";
   out.counter("bound_hits_total", kBounds, "bound=\"spool\"", spool.full + record_full_);
   out.counter("bound_hits_total", kBounds, "bound=\"result_rows\"", stored.folded);
+  out.counter("bound_hits_total", kBounds, "bound=\"own_results\"", own.too_many);
+  out.counter("bound_hits_total", kBounds, "bound=\"own_result_hosts\"", own.hosts_full);
 }
 
 }  // namespace strictmx::daemon

@@ -1,4 +1,5 @@
-// results.h - results of TLS sessions in the daemon: sockets -> spool -> store; the map `record`.
+// results.h - results of TLS sessions in the daemon: sockets -> spool -> store; the map `record`;
+// the daemon's own.
 //
 // Use: start() once the store is open, tick() now and then, stop_receiving() at the end.
 // Ownership: borrows loop, database and clock, which any thread may ask (no StepClock).
@@ -17,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/unique_descriptor.h"
+#include "common/reporting/own_results.h"
 #include "common/reporting/result_store.h"
 #include "common/reporting/spool.h"
 #include "common/service/metrics_text.h"
@@ -52,6 +54,10 @@ class Results {
   // The reply to a request of the map `record`.
   std::string record(std::string_view text);
 
+  // What the daemon itself has to tell. It never waits: what the spool has no room for is lost, and
+  // counted.
+  reporting::OwnResults& own() { return own_; }
+
   const reporting::ResultStore& store() const { return store_; }
   // Empty: all is well.
   std::string trouble() const;
@@ -59,6 +65,8 @@ class Results {
 
  private:
   void open_spool();
+  void take_own(std::string datagram);
+  void take_held();
 
   base::EventLoop& loop_;
   const base::Clock& clock_;
@@ -73,6 +81,9 @@ class Results {
   base::SteadyTime last_drop_{};
   std::array<std::uint64_t, tlsrpt::kDatagramErrors> record_refused_{};
   std::uint64_t record_full_ = 0;
+  reporting::OwnResults own_;
+  std::vector<std::string> held_;  // our own, until the spool is open
+  std::uint64_t own_lost_ = 0;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
 };
 

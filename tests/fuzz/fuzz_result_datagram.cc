@@ -1,10 +1,12 @@
-// fuzz_result_datagram.cc - fuzz target for a result that a mail server sends.
+// fuzz_result_datagram.cc - fuzz target for a result that a mail server sends, read and written.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "common/base/printable.h"
 #include "common/tlsrpt/result_datagram.h"
+#include "common/tlsrpt/result_writer.h"
 #include "tests/fuzz/require.h"
 
 namespace {
@@ -40,5 +42,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       require_safe(failure.reason_code);
     }
   }
+  const std::string written = strictmx::tlsrpt::write_result_datagram(read.value());
+  const auto again = strictmx::tlsrpt::read_result_datagram(written);
+  require(again.ok(), "what is written can be read");
+  require(strictmx::tlsrpt::write_result_datagram(again.value()) == written,
+          "it is written the same again");
   return 0;
 }

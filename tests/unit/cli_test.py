@@ -27,30 +27,9 @@ import threading
 import time
 import unittest
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
-BUILD = None  # set from the command line
-
-OK, USAGE, DATA, NOINPUT, UNAVAILABLE, OUTPUT, TEMP, FORBIDDEN, CONFIG = (
-    0, 64, 65, 66, 69, 74, 75, 77, 78)
-NOBODY = 65534
-# A first question waits for DNS; a loaded machine takes its time.
-TIMEOUT_SECONDS = 60
-
-
-def run(*arguments, program="strictmx", stdin=b"", **options):
-    """Runs a program of the build; stdout and stderr are text, with what is not UTF-8 replaced."""
-    done = subprocess.run([str(BUILD / program), *map(str, arguments)], input=stdin,
-                          capture_output=True, timeout=TIMEOUT_SECONDS, check=False, **options)
-    done.stdout = done.stdout.decode(errors="replace")
-    done.stderr = done.stderr.decode(errors="replace")
-    return done
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="cli-"))
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-
+import cli_program
+from cli_program import (CONFIG, DATA, FORBIDDEN, NOBODY, NOINPUT, OK, OUTPUT, SOURCE, TEMP,
+                         TIMEOUT_SECONDS, UNAVAILABLE, USAGE, Folder, run)
 
 POLICY = b"version: STSv1\nmode: enforce\nmx: mx1.example.org\nmx: *.example.net\nmax_age: 86400\n"
 
@@ -245,8 +224,8 @@ class Parse(Folder):
 
     def test_output_that_can_not_be_written(self):
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([BUILD / "strictmx", "parse", "sts-policy"], input=POLICY,
-                                  stdout=full, stderr=subprocess.PIPE, check=False)
+            done = subprocess.run([cli_program.BUILD / "strictmx", "parse", "sts-policy"],
+                                  input=POLICY, stdout=full, stderr=subprocess.PIPE, check=False)
         self.assertEqual(done.returncode, OUTPUT)
 
 
@@ -959,7 +938,7 @@ class Pages(unittest.TestCase):
                                 "override remove", "policies list", "policies show",
                                 "policies refresh", "policies purge", "policies export",
                                 "parse sts-record", "parse sts-policy", "parse tlsrpt-record",
-                                "setup postfix"):
+                                "setup postfix", "dkim-key"):
                     self.assertIn(command, page)
                     helps.append(run(*command.split(), "--help").stdout)
             for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "".join(helps))):
@@ -1103,7 +1082,8 @@ path = "{cls.folder}/store.db"
     @classmethod
     def start(cls):
         cls.log = open(cls.folder / "log", "wb")
-        cls.daemon = subprocess.Popen([BUILD / "strictmxd", "--config", cls.config], stderr=cls.log)
+        cls.daemon = subprocess.Popen([cli_program.BUILD / "strictmxd", "--config", cls.config],
+                                      stderr=cls.log)
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline and cls.daemon.poll() is None:
             # The sockets are there earlier; SIGTERM ends it well only from here on.
@@ -1435,8 +1415,8 @@ path = "{cls.folder}/store.db"
     def colours(self, **environment):
         master, slave = pty.openpty()
         env = {"PATH": os.environ["PATH"], "TERM": "xterm", **environment}
-        with subprocess.Popen([BUILD / "strictmx", "policies", "list", "--limit", "1", "--config",
-                               self.config], stdout=slave, stderr=subprocess.DEVNULL,
+        with subprocess.Popen([cli_program.BUILD / "strictmx", "policies", "list", "--limit", "1",
+                               "--config", self.config], stdout=slave, stderr=subprocess.DEVNULL,
                               env=env) as process:
             process.wait(TIMEOUT_SECONDS)
         os.close(slave)
@@ -1477,7 +1457,4 @@ path = "{cls.folder}/store.db"
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
-    unittest.main(verbosity=1)
+    cli_program.main(__doc__)

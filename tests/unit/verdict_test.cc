@@ -320,5 +320,45 @@ TEST(MxDecisions, OverrideAloneDecides) {
   EXPECT_EQ(mx_list(with_none).hosts[0].decision.requirement, Requirement::kNone);
 }
 
+// RFC 8461 §4.1; where DNSSEC has signed the MX RRset, DANE stands for its hosts. The policy names
+// the first host alone.
+TEST(HostsOutsidePolicy, ByStateAndMode) {
+  struct Case {
+    const char* name;
+    MxState mx;
+    HostState host;
+    std::optional<PolicyMode> mode;
+    bool is_outside;
+  };
+  const auto enforce = std::optional(PolicyMode::kEnforce);
+  const auto testing = std::optional(PolicyMode::kTesting);
+  const Case cases[] = {
+      {"unsigned", MxState::kInsecure, kIns, enforce, true},
+      {"unsigned, testing", MxState::kInsecure, kIns, testing, true},
+      {"signed, without TLSA", MxState::kSecure, kAbs, enforce, true},
+      {"TLSA that can't be used", MxState::kSecure, kUnus, testing, true},
+      {"TLSA can't be had", MxState::kSecure, kFail, enforce, true},
+      {"no address", MxState::kSecure, kNoAd, enforce, true},
+      {"DANE", MxState::kSecure, kUse, enforce, false},
+      {"DANE, testing", MxState::kSecure, kUse, testing, false},
+      {"forged, with TLSA", MxState::kInsecure, kUse, enforce, true},
+      {"forged, with TLSA, testing", MxState::kInsecure, kUse, testing, true},
+      {"mode none", MxState::kInsecure, kIns, PolicyMode::kNone, false},
+      {"no policy", MxState::kInsecure, kIns, std::nullopt, false},
+      {"named by the site", MxState::kConfigured, kIns, enforce, false},
+  };
+  const auto domain = base::DomainName::parse("example.com").value();
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto dane = dane_of(c.mx, {c.host, c.host});
+    const Verdict verdict = decide(domain, {sts(c.mode), dane, nullptr}, kNow);
+    const std::vector<std::string> want = {"mx2.example.com"};
+    EXPECT_EQ(hosts_outside_policy(verdict), c.is_outside ? want : std::vector<std::string>{});
+    const Override set = override_of(PolicyMode::kTesting);
+    const Verdict overridden = decide(domain, {sts(c.mode), dane, &set}, kNow);
+    EXPECT_TRUE(hosts_outside_policy(overridden).empty());
+  }
+}
+
 }  // namespace
 }  // namespace strictmx::verdict
