@@ -189,17 +189,17 @@ void Exchange::handshake() {
 void Exchange::send_request() {
   const std::string_view piece = unsent_piece();
   const TlsStatus status = tls_->write(piece);
-  // Perhaps the peer answered before it went.
-  if (status == TlsStatus::kBroken && sent_ > 0) return read_answer();
   if (status == TlsStatus::kDone) sent_ += piece.size();
-  if (!unsent_piece().empty()) {
+  // Perhaps the peer answered before it went: then that is still to be read.
+  const bool is_broken = status == TlsStatus::kBroken && sent_ > 0;
+  if (!unsent_piece().empty() && !is_broken) {
     if (sent_ > 0) watch_for_early_answer();
     return wait_for(status == TlsStatus::kDone ? TlsStatus::kWantWrite : status);
   }
   early_watch_.reset();
   state_ = State::kReading;
   // The answer takes a while; reading now would be a call for nothing, unless it came before.
-  if (tls_->has_pending()) return read_answer();
+  if (is_broken || tls_->has_pending()) return read_answer();
   wait_for(Ready::kRead);
 }
 

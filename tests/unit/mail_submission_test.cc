@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tests/unit/smtp_test_server.h"
+#include "tests/unit/submission_words.h"
 
 namespace strictmx::reporting {
 namespace {
@@ -26,6 +27,7 @@ using testing::kDrop;
 using testing::kHang;
 using testing::SmtpPlan;
 using testing::SmtpTestServer;
+using testing::words;
 namespace fs = std::filesystem;
 
 const std::atomic<bool> kGoesOn = false;
@@ -36,23 +38,6 @@ const OutgoingMail kMail{"reports@sender.example", "tls@receiver.example",
 std::string contents(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string words(const base::Outcome<SubmissionError>& outcome) {
-  if (outcome.ok()) return "sent";
-  switch (outcome.error().code) {
-    case SubmissionError::kRefused:
-      return "refused: " + outcome.error().detail;
-    case SubmissionError::kTemporary:
-      return "temporary: " + outcome.error().detail;
-    case SubmissionError::kTimeout:
-      return "timeout: " + outcome.error().detail;
-    case SubmissionError::kSystem:
-      return "system: " + outcome.error().detail;
-    case SubmissionError::kStopped:
-      return "stopped: " + outcome.error().detail;
-  }
-  return "unknown";
 }
 
 // A folder with a program that stands for sendmail.
