@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/base/domain_name.h"
 #include "common/base/printable.h"
@@ -38,9 +39,11 @@ void OwnResults::note_fetch_failure(const mta_sts::FetchFailure& failure) {
 }
 
 void OwnResults::note_mx_hosts(const verdict::Verdict& verdict) {
+  const std::vector<std::string> hosts = verdict::hosts_outside_policy(verdict);
+  if (hosts.empty()) return;
   const auto domain = base::DomainName::parse(verdict.domain);
   if (!domain.ok()) return;  // never: it is one
-  for (const std::string& host : verdict::hosts_outside_policy(verdict)) {
+  for (const std::string& host : hosts) {
     if (is_counted(verdict.domain, host, verdict.dane->mx_ttl)) continue;
     FailureDetails details;
     details.type = ResultType::kValidationFailure;

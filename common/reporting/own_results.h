@@ -2,16 +2,16 @@
 // §4.3.2.2) and MX hosts that a policy refuses (§4.3.3, reason mtasts-policy-mx-mismatch).
 //
 // Use: hand what PolicyResolver and Questions tell to the two functions; each failed session goes
-// to the sink as a datagram (tlsrpt/result_writer.h) without a TLSRPT record. Counting: each failed
-// fetch is one failed session of its domain. So is each MX host that a policy refuses, once for an
-// MX look-up however many ask: a host that was counted is not counted again for the TTL that the
-// look-up had then, within those of dane_resolver.h. Ownership: borrows the clock. Threads: those
-// of the owner, one at a time. Errors: none here; the sink sees to those of the spool. Limits:
-// kMaxReasonBytes; kMaxResultsAnHour, beyond which nothing is told, because whoever gets many names
-// asked for could fill the store with them; kMaxHosts remembered, beyond which new ones are not
-// told. Both are counted.
-// Known gaps: a restart forgets the hosts, so that a look-up may count twice then. An MX look-up
-// failure counts nothing.
+// to the sink as a datagram (tlsrpt/result_writer.h) without a TLSRPT record.
+// Counting: each failed fetch is one failed session of its domain. So is each MX host that a policy
+// refuses, once for an MX look-up however many ask: a host that was counted is not counted again
+// for the TTL that its MX record had then, within the bounds of dane_resolver.h.
+// Ownership: borrows the clock. Threads: those of the owner, one at a time.
+// Errors: none here; the sink sees to those of the spool.
+// Limits, each with a counter: kMaxResultsAnHour, beyond which nothing is told, because whoever
+// gets many names asked for could fill the store; kMaxHosts remembered, beyond which new ones are
+// not told. A reason is cut at kMaxReasonBytes.
+// Known gap: an MX look-up that fails counts nothing, and neither does a host that DANE can't use.
 #pragma once
 
 #include <chrono>

@@ -191,6 +191,8 @@ TEST(Rfc8460Sec4322OwnResults, WithTheLivePolicyThatStays) {
   world.publish(kName, "mode: enforce\n", "2");
   world.clock.advance(hours(1));
   EXPECT_TRUE(world.ask("postfix example.com")->starts_with("OK secure "));
+  // Postfix would report it once more.
+  EXPECT_EQ(world.ask("postfix-tlsrpt example.com")->find("policy_failure"), std::string::npos);
   const auto results = world.take();
   ASSERT_EQ(results.size(), 1U);
   EXPECT_EQ(failure_of(results[0]).type, ResultType::kStsPolicyInvalid);
