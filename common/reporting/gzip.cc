@@ -56,13 +56,14 @@ Failure<GzipError> inflate_failure(int code, const z_stream& stream) {
 }
 
 // Is the text of so many bytes out of proportion to the bytes it came from?
-bool is_bomb(std::size_t text_bytes, std::size_t bytes) {
-  return text_bytes > kRatioFreeBytes && text_bytes / kMaxGunzipRatio > bytes;
+bool is_bomb(std::size_t text_bytes, std::size_t bytes, std::size_t max_ratio) {
+  return text_bytes > kRatioFreeBytes && text_bytes / max_ratio > bytes;
 }
 
 // Inflates one member at the stream's input behind what `out` has.
 base::Outcome<GzipError> inflate_member(z_stream& stream, std::size_t input_bytes,
-                                        std::size_t max_bytes, std::string& out) {
+                                        const GunzipBounds& bounds, std::string& out) {
+  const std::size_t max_bytes = bounds.max_bytes;
   int code = Z_OK;
   while (code == Z_OK) {
     // One byte more than allowed, so that exactly max_bytes can end well.
@@ -77,10 +78,10 @@ base::Outcome<GzipError> inflate_member(z_stream& stream, std::size_t input_byte
       return fail(GzipError::kTooLarge,
                   fmt::format("gzip: over {} bytes uncompressed (RFC 8460 §7)", max_bytes));
     }
-    if (is_bomb(out.size(), input_bytes - stream.avail_in)) {
+    if (is_bomb(out.size(), input_bytes - stream.avail_in, bounds.max_ratio)) {
       return fail(GzipError::kRatio, fmt::format("gzip: over {} times its size uncompressed "
                                                  "(RFC 8460 §7)",
-                                                 kMaxGunzipRatio));
+                                                 bounds.max_ratio));
     }
     if (code == Z_OK && stream.avail_in == 0 && stream.avail_out > 0) break;  // it wants more
   }
@@ -112,7 +113,7 @@ base::Result<std::string, GzipError> gzip(std::string_view text) {
   return out;
 }
 
-base::Result<std::string, GzipError> gunzip(std::string_view bytes, std::size_t max_bytes) {
+base::Result<std::string, GzipError> gunzip(std::string_view bytes, const GunzipBounds& bounds) {
   if (!is_gzip(bytes)) return fail(GzipError::kNotGzip, "gzip: no gzip file (RFC 1952 §2.3.1)");
   if (bytes.size() > kMaxInputBytes) return fail(GzipError::kTooLarge, "gzip: over 4 GiB");
   z_stream stream{};
@@ -121,7 +122,7 @@ base::Result<std::string, GzipError> gunzip(std::string_view bytes, std::size_t 
   set_input(stream, bytes);
   std::string out;
   for (std::size_t members = 1;; ++members) {
-    const auto outcome = inflate_member(stream, bytes.size(), max_bytes, out);
+    const auto outcome = inflate_member(stream, bytes.size(), bounds, out);
     if (!outcome.ok()) return outcome.error();
     if (stream.avail_in == 0) return out;
     if (!is_gzip(bytes.substr(bytes.size() - stream.avail_in))) {

@@ -38,6 +38,14 @@ enum class GzipError {
 
 bool is_gzip(std::string_view bytes);
 base::Result<std::string, GzipError> gzip(std::string_view text);
-base::Result<std::string, GzipError> gunzip(std::string_view bytes, std::size_t max_bytes);
+
+struct GunzipBounds {
+  std::size_t max_bytes;
+  std::size_t max_ratio = kMaxGunzipRatio;
+};
+base::Result<std::string, GzipError> gunzip(std::string_view bytes, const GunzipBounds& bounds);
+inline base::Result<std::string, GzipError> gunzip(std::string_view bytes, std::size_t max_bytes) {
+  return gunzip(bytes, GunzipBounds{.max_bytes = max_bytes});
+}
 
 }  // namespace strictmx::reporting

@@ -173,16 +173,6 @@ class RowWriter {
   std::uint64_t folded_ = 0;
 };
 
-// The newest day with results before this one.
-StoreResult<std::optional<DayNumber>> day_before(Transaction& transaction, DayNumber day) {
-  std::optional<DayNumber> before;
-  auto looked =
-      transaction.query("SELECT day FROM results WHERE day < ?1 ORDER BY day DESC LIMIT 1", {day},
-                        [&before](const Row& row) { before = row.number(0); });
-  if (!looked.ok()) return looked.error();
-  return before;
-}
-
 // Adds what the query wants of one day to the page; `after` is a domain of this day, or empty.
 StoreOutcome read_day_page(Transaction& transaction, const ResultQuery& query, DayNumber day,
                            const std::string& after, ResultPage& page) {
@@ -261,6 +251,15 @@ StoreResult<std::uint64_t> write_rows(Transaction& transaction, const base::Hash
   return writer.folded_rows();
 }
 
+StoreResult<std::optional<DayNumber>> day_before(Transaction& transaction, DayNumber day) {
+  std::optional<DayNumber> before;
+  auto looked =
+      transaction.query("SELECT day FROM results WHERE day < ?1 ORDER BY day DESC LIMIT 1", {day},
+                        [&before](const Row& row) { before = row.number(0); });
+  if (!looked.ok()) return looked.error();
+  return before;
+}
+
 StoreResult<std::vector<std::string>> read_domains(Transaction& transaction, DayNumber day,
                                                    const std::string& after, std::size_t limit) {
   std::vector<std::string> domains;
@@ -326,10 +325,16 @@ StoreResult<ResultPage> read_page(Transaction& transaction, const ResultQuery& q
   return page;
 }
 
-StoreResult<bool> drop_old_rows(Transaction& transaction, DayNumber today, DayNumber keep) {
+StoreResult<DayNumber> first_kept_day(Transaction& transaction, DayNumber today, DayNumber keep) {
   auto newest = day_before(transaction, INT64_MAX);
   if (!newest.ok()) return newest.error();
-  const DayNumber oldest = std::min(today, newest.value().value_or(today)) - keep;
+  return std::min(today, newest.value().value_or(today)) - keep;
+}
+
+StoreResult<bool> drop_old_rows(Transaction& transaction, DayNumber today, DayNumber keep) {
+  auto first = first_kept_day(transaction, today, keep);
+  if (!first.ok()) return first.error();
+  const DayNumber oldest = first.value();
   std::size_t dropped = 0;
   const auto limit = as_number(kMaxDroppedAtOnce);
   const auto count = [&dropped](const Row&) { ++dropped; };

@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/reporting/result_rows.h"
+#include "common/reporting/store_read.h"
 
 namespace strictmx::reporting {
 namespace {
@@ -17,28 +18,6 @@ using base::done;
 using store::Pace;
 using store::StoreError;
 using store::Transaction;
-
-// Runs `read` on the database's thread and gives its value to the callback.
-template <class T>
-void read_with(store::Database& database, std::function<StoreResult<T>(Transaction&)> read,
-               ResultStore::Callback<T> callback) {
-  auto value = std::make_shared<T>();
-  database.submit(
-      Pace::kNow,
-      [value, read = std::move(read)](Transaction& transaction) -> StoreOutcome {
-        auto result = read(transaction);
-        if (!result.ok()) return result.error();
-        *value = std::move(result).value();
-        return done();
-      },
-      [value, callback = std::move(callback)](const StoreOutcome& outcome) {
-        if (outcome.ok()) {
-          callback(std::move(*value));
-        } else {
-          callback(outcome.error());
-        }
-      });
-}
 
 void add_counters(BatchCounters& sum, const BatchCounters& more) {
   sum.results += more.results;
@@ -56,6 +35,7 @@ struct ResultStore::Applied {
   std::uint64_t recovered = 0;
   std::uint64_t corrupt = 0;
   std::uint64_t folded = 0;
+  base::WallTime began{};
   bool has_more = false;
 };
 
@@ -106,8 +86,8 @@ void ResultStore::apply() {
         auto folded = write_rows(transaction, key.value(), batch.rows());
         if (!folded.ok()) return folded.error();
         for (const BrokenText& text : batch.broken()) broken->note(text, now, steady);
-        *applied = {read.next,    batch.counters(), read.recovered,
-                    read.corrupt, folded.value(),   read.has_more};
+        *applied = {read.next, batch.counters(), read.recovered, read.corrupt, folded.value(),
+                    now,       read.has_more};
         if (read.next == position.value()) return done();
         return write_position(transaction, read.next);
       },
@@ -138,6 +118,8 @@ void ResultStore::on_applied(const Applied& applied, const StoreOutcome& outcome
                     {{"records", std::to_string(applied.corrupt)}});
   }
   drop_applied_segments(applied.position);
+  if (!applied.has_more) complete_until_ = applied.began;
+  if (!applied.has_more && on_caught_up_) std::exchange(on_caught_up_, nullptr)();
   if (applied.has_more || has_more_) apply();
 }
 

@@ -112,6 +112,11 @@ class ResultStore {
   void load(const Callback<SpoolPosition>& callback);
   void start(std::shared_ptr<Spool> spool);
   void apply_soon();
+  // Called once: what was in the spool at the start is in the store.
+  void set_on_caught_up(std::function<void()> callback) { on_caught_up_ = std::move(callback); }
+  // All results received before this moment are in the store: what happened on a day that has ended
+  // by then is complete. 1970: none was looked for yet.
+  base::WallTime complete_until() const { return complete_until_; }
   void drop_old();
   void set_keep(std::chrono::days keep) { settings_.keep = keep; }
 
@@ -145,6 +150,8 @@ class ResultStore {
   bool has_more_ = false;
   bool is_dropping_segments_ = false;
   bool is_failing_ = false;
+  std::function<void()> on_caught_up_;
+  base::WallTime complete_until_{};
   base::Timer retry_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
 };

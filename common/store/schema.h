@@ -50,6 +50,33 @@
 // Version 4
 //   policies_by_refresh   what is due, of that what ends soonest first
 //   policies_by_expiry, policies_used_once: what makes room first when there are too many
+//
+// Version 5: reports of TLS results (RFC 8460)
+//   report_days: days that need no more planning: all their domains have a row in `reports`, or
+//   reports were off.
+//     day           UTC day number
+//   reports: one row a day and policy domain.
+//     id            referred to by report_recipients
+//     day, domain   as in `results`
+//     state         reporting::ReportState
+//     attempts      of the look-up at _smtp._tls.<domain>
+//     since         UTC seconds of the first attempt at anything; 0: none yet
+//     next_at       UTC seconds at which something is to be done
+//     created       UTC seconds at which it was built, the Date of its mail; 0: not yet
+//     why           words about a report that is not sent, or that waits
+//     report        its JSON in gzip, while a recipient waits for it: a later attempt sends the
+//                   same bytes
+//   report_recipients
+//     report        reports.id
+//     uri           mailto:, https: or file:
+//     origin        reporting::Origin: the domain's record or the operator's rule
+//     state         reporting::RecipientState
+//     attempts, next_at, why   of this recipient
+//   report_mailboxes: how many reports a mailbox was to get on a day, for the bound on them.
+//     day           UTC day number of the building, not of the results
+//     domain        of the mailbox
+//     mailbox       local part and domain
+//     mails
 #pragma once
 
 #include <array>
@@ -126,6 +153,41 @@ inline constexpr std::array kMigrations = {
     ");",
 
     "DROP INDEX policies_by_refresh;" STRICTMX_BY_REFRESH STRICTMX_BY_EXPIRY STRICTMX_USED_ONCE,
+
+    "CREATE TABLE report_days ("
+    "  day INTEGER PRIMARY KEY"
+    ");"
+    "CREATE TABLE reports ("
+    "  id INTEGER PRIMARY KEY,"
+    "  day INTEGER NOT NULL,"
+    "  domain TEXT NOT NULL,"
+    "  state INTEGER NOT NULL,"
+    "  attempts INTEGER NOT NULL,"
+    "  since INTEGER NOT NULL,"
+    "  next_at INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  why TEXT NOT NULL,"
+    "  report BLOB NOT NULL"
+    ");"
+    "CREATE UNIQUE INDEX reports_by_day ON reports (day, domain);"
+    "CREATE INDEX reports_by_next ON reports (next_at) WHERE state < 2;"
+    "CREATE TABLE report_recipients ("
+    "  report INTEGER NOT NULL,"
+    "  uri TEXT NOT NULL,"
+    "  origin INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL,"
+    "  attempts INTEGER NOT NULL,"
+    "  next_at INTEGER NOT NULL,"
+    "  why TEXT NOT NULL,"
+    "  PRIMARY KEY (report, uri)"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE report_mailboxes ("
+    "  day INTEGER NOT NULL,"
+    "  domain TEXT NOT NULL,"
+    "  mailbox TEXT NOT NULL,"
+    "  mails INTEGER NOT NULL,"
+    "  PRIMARY KEY (day, domain, mailbox)"
+    ") WITHOUT ROWID;",
 };
 
 }  // namespace strictmx::store
