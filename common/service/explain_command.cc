@@ -10,6 +10,7 @@
 #include "common/mta_sts/record.h"
 #include "common/service/policy_json.h"
 #include "common/service/question_key.h"
+#include "common/service/reply_json.h"
 #include "common/tlsrpt/record.h"
 #include "common/verdict/changes.h"
 #include "common/verdict/mx_list.h"

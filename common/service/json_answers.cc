@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "common/base/log.h"
-#include "common/service/policy_json.h"
+#include "common/service/reply_json.h"
 
 namespace strictmx::service {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/base/domain_name.h"
-#include "common/service/policy_json.h"
+#include "common/service/reply_json.h"
 
 namespace strictmx::service {
 namespace {

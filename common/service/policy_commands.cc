@@ -9,6 +9,7 @@
 
 #include "common/base/domain_name.h"
 #include "common/service/policy_json.h"
+#include "common/service/reply_json.h"
 
 namespace strictmx::service {
 namespace {

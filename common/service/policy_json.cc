@@ -3,24 +3,9 @@
 
 #include <jansson.h>
 
+#include "common/service/reply_json.h"
+
 namespace strictmx::service {
-
-void set(const Json& object, const char* name, Json value) {
-  json_object_set_new(object.get(), name, value.release());
-}
-
-void set_time(const Json& object, const char* name, base::WallTime time) {
-  set(object, name, text_json(base::format_utc(time)));
-}
-
-Json texts_json(const std::vector<std::string>& texts) {
-  Json list(json_array());
-  for (const std::string& text : texts) {
-    if (json_array_size(list.get()) >= kMaxTextsShown) break;
-    json_array_append_new(list.get(), text_json(text).release());
-  }
-  return list;
-}
 
 Json policy_json(const std::string& domain, const mta_sts::CachedPolicy& policy,
                  base::WallTime now) {

@@ -1,10 +1,9 @@
-// policy_json.h - a cached policy, and other pieces that replies of control commands share.
+// policy_json.h - a cached policy in replies of control commands.
 //
-// Threads: stateless. Limits: kMaxTextsShown of a list.
+// Threads: stateless.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "common/base/clock.h"
 #include "common/mta_sts/policy.h"
@@ -13,13 +12,6 @@
 
 namespace strictmx::service {
 
-// A domain has a handful of TXT records at a name, a policy at most kMaxMxPatterns; more are a
-// flood and are not shown.
-inline constexpr std::size_t kMaxTextsShown = mta_sts::kMaxMxPatterns;
-
-void set(const Json& object, const char* name, Json value);
-void set_time(const Json& object, const char* name, base::WallTime time);
-Json texts_json(const std::vector<std::string>& texts);
 Json policy_json(const std::string& domain, const mta_sts::CachedPolicy& policy,
                  base::WallTime now);
 

@@ -7,146 +7,240 @@
 #include <utility>
 
 #include "common/base/domain_name.h"
-#include "common/reporting/day.h"
+#include "common/reporting/report_target.h"
+#include "common/service/reply_json.h"
+#include "common/tlsrpt/report_json.h"
 
 namespace strictmx::service {
 namespace {
 
-using reporting::DomainResults;
-using reporting::ResultQuery;
-using reporting::StoredPolicy;
+using reporting::DayNumber;
+using reporting::RecipientRow;
+using reporting::ReportRow;
 
-void set(const Json& object, const char* name, Json value) {
-  json_object_set_new(object.get(), name, value.release());
+// A usage error, or the day; `otherwise` where the request names none.
+base::Result<DayNumber, std::monostate> read_day_of(const ControlRequest& request,
+                                                    DayNumber otherwise) {
+  const auto text = request.text("day");
+  if (!text.has_value()) return otherwise;
+  const auto day = reporting::read_day(*text);
+  if (day.has_value()) return *day;
+  return base::fail(std::monostate{}, "not a day as in 2026-11-24: " + *text);
 }
 
-void set_number(const Json& object, const char* name, std::uint64_t value) {
-  set(object, name, Json(json_integer(static_cast<json_int_t>(value))));
+// The domain in A-labels, or nothing where the request names none.
+base::Result<std::optional<base::DomainName>, std::monostate> read_domain_of(
+    const ControlRequest& request) {
+  const auto text = request.text("domain");
+  if (!text.has_value()) return std::optional<base::DomainName>();
+  auto domain = base::DomainName::parse(*text);
+  if (!domain.ok()) return base::fail(std::monostate{}, "domain: " + domain.error().detail);
+  return std::optional<base::DomainName>(std::move(domain).value());
 }
 
-void set_text_if_any(const Json& object, const char* name, const std::string& text) {
-  if (!text.empty()) set(object, name, text_json(text));
+void respond_store_error(const Respond& respond, const std::string& detail) {
+  respond(control_error("failed", "store: " + detail));
 }
 
-Json texts_json(const std::vector<std::string>& texts) {
+Json recipient_json(const RecipientRow& row) {
+  Json object(json_object());
+  set(object, "uri", text_json(row.uri));
+  set(object, "origin", text_json(row.origin == reporting::Origin::kRecord ? "record" : "rule"));
+  set(object, "state", text_json(reporting::recipient_state_name(row.state)));
+  if (row.attempts > 0) set_number(object, "attempts", row.attempts);
+  if (row.state == reporting::RecipientState::kWaiting && row.next_at != base::WallTime()) {
+    set_time(object, "next_at", row.next_at);
+  }
+  set_text_if_any(object, "why", row.why);
+  return object;
+}
+
+Json recipients_json(const std::vector<RecipientRow>& rows) {
   Json list(json_array());
-  for (const std::string& text : texts) {
-    json_array_append_new(list.get(), text_json(text).release());
+  for (const RecipientRow& row : rows) {
+    json_array_append_new(list.get(), recipient_json(row).release());
   }
   return list;
 }
 
-Json failure_json(const reporting::StoredFailure& failure) {
+Json row_json(const ReportRow& row) {
   Json object(json_object());
-  set(object, "result-type", text_json(tlsrpt::result_type_name(failure.details.type)));
-  set_text_if_any(object, "sending-mta-ip", failure.details.sending_mta_ip);
-  set_text_if_any(object, "receiving-mx-hostname", failure.details.receiving_mx_hostname);
-  set_text_if_any(object, "receiving-mx-helo", failure.details.receiving_mx_helo);
-  set_text_if_any(object, "receiving-ip", failure.details.receiving_ip);
-  set_number(object, "failed-session-count", failure.sessions);
-  set_text_if_any(object, "additional-information", failure.details.additional_information);
-  set_text_if_any(object, "failure-reason-code", failure.details.reason_code);
+  set(object, "day", text_json(reporting::day_text(row.day)));
+  set(object, "domain", text_json(row.domain));
+  set(object, "state", text_json(reporting::report_state_name(row.state)));
+  const bool is_due = row.state == reporting::ReportState::kWaiting ||
+                      row.state == reporting::ReportState::kSending;
+  if (is_due) set_time(object, "next_at", row.next_at);
+  if (row.created != base::WallTime()) set_time(object, "created", row.created);
+  set_text_if_any(object, "why", row.why);
+  set(object, "recipients", recipients_json(row.recipients));
   return object;
 }
 
-Json policy_json(const StoredPolicy& stored) {
-  Json policy(json_object());
-  set(policy, "policy-type", text_json(tlsrpt::policy_type_name(stored.policy.type)));
-  set(policy, "policy-string", texts_json(stored.policy.strings));
-  set(policy, "policy-domain", text_json(stored.policy.domain));
-  set(policy, "mx-host", texts_json(stored.policy.mx_hosts));
-  Json summary(json_object());
-  set_number(summary, "total-successful-session-count", stored.sessions.succeeded);
-  set_number(summary, "total-failure-session-count", stored.sessions.failed);
-  Json failures(json_array());
-  for (const auto& failure : stored.failures) {
-    json_array_append_new(failures.get(), failure_json(failure).release());
-  }
-  Json object(json_object());
-  set(object, "policy", std::move(policy));
-  set(object, "summary", std::move(summary));
-  set(object, "failure-details", std::move(failures));
-  return object;
-}
-
-Json place_json(const DomainResults& results) {
-  Json object(json_object());
-  set(object, "day", text_json(reporting::day_text(results.day)));
-  set(object, "domain", text_json(results.domain));
-  return object;
-}
-
-Json results_json(const DomainResults& results) {
-  Json policies(json_array());
-  for (const StoredPolicy& policy : results.policies) {
-    json_array_append_new(policies.get(), policy_json(policy).release());
-  }
-  Json object = place_json(results);
-  set(object, "policies", std::move(policies));
-  return object;
-}
-
-// The query, or what is wrong with the request.
-base::Result<ResultQuery, std::monostate> read_query(const ControlRequest& request) {
-  ResultQuery query;
-  const auto wrong_day = [](const std::string& text) {
-    return base::fail(std::monostate{}, "not a day as in 2026-11-24: " + text);
-  };
-  if (const auto text = request.text("day"); text.has_value()) {
-    query.day = reporting::read_day(*text);
-    if (!query.day.has_value()) return wrong_day(*text);
-  }
-  if (const auto text = request.text("domain"); text.has_value()) {
-    const auto domain = base::DomainName::parse(*text);
-    if (!domain.ok()) return base::fail(std::monostate{}, "domain: " + domain.error().detail);
-    query.domain = domain.value().text();
-  }
-  if (const json_t* after = json_object_get(request.arguments.get(), "after"); after != nullptr) {
-    const json_t* day = json_object_get(after, "day");
-    const json_t* domain = json_object_get(after, "domain");
-    const auto number = json_is_string(day) ? reporting::read_day(json_string_value(day))
-                                            : std::optional<reporting::DayNumber>();
-    if (!number.has_value() || !json_is_string(domain)) {
-      return base::fail(std::monostate{}, "after: not {\"day\", \"domain\"}");
-    }
-    query.after.emplace(*number, json_string_value(domain));
-  }
-  query.limit = static_cast<std::size_t>(std::clamp<std::int64_t>(
-      request.number("limit").value_or(100), 1, static_cast<std::int64_t>(kMaxResultDomainsAPage)));
-  return query;
-}
-
-void results_command(const reporting::ResultStore& results, const ControlRequest& request,
-                     const Respond& respond) {
-  const auto query = read_query(request);
-  if (!query.ok()) {
-    respond(control_error("usage", query.error().detail));
+// The report itself, and the mail that would carry it.
+void set_report(const Json& reply, const ReportCommands& commands, const base::DomainName& domain,
+                const reporting::ReportPreview& preview) {
+  const auto report = reporting::read_built_report(preview.bytes);
+  if (!report.ok()) return;
+  const std::string text = tlsrpt::write_report_json(report.value());
+  set(reply, "report", Json(json_loadb(text.data(), text.size(), 0, nullptr)));
+  for (const RecipientRow& row : preview.destinations.recipients) {
+    const auto target = reporting::read_target(row.uri);
+    if (!target.ok() || target.value().kind != reporting::TargetKind::kMail) continue;
+    const bool is_built = preview.row.has_value() && preview.row->created != base::WallTime();
+    const reporting::Delivery delivery{domain, row.uri, row.origin,
+                                       is_built ? preview.row->created : commands.clock.now(),
+                                       std::make_shared<const std::string>(preview.bytes)};
+    const auto mail =
+        reporting::compose_mail(commands.mail_author, delivery, target.value().mailbox);
+    if (mail.ok()) set(reply, "mail", text_json(mail.value()));
     return;
   }
-  results.list(query.value(), [respond](const auto& page) {
-    if (!page.ok()) {
-      respond(control_error("failed", "store: " + page.error().detail));
-      return;
-    }
-    Json list(json_array());
-    for (const DomainResults& one : page.value().results) {
-      json_array_append_new(list.get(), results_json(one).release());
-    }
+}
+
+void preview_command(const ReportCommands& commands, const ControlRequest& request,
+                     const Respond& respond) {
+  const auto day = read_day_of(request, reporting::day_of(commands.clock.now()));
+  if (!day.ok()) return respond(control_error("usage", day.error().detail));
+  const auto domain = read_domain_of(request);
+  if (!domain.ok()) return respond(control_error("usage", domain.error().detail));
+  if (!domain.value().has_value()) return respond(control_error("usage", "domain: is missing"));
+  const base::DomainName& name = *domain.value();
+  commands.reporter.preview(
+      day.value(), name, [&commands, name, day = day.value(), respond](const auto& found) {
+        if (!found.ok()) return respond_store_error(respond, found.error().detail);
+        const reporting::ReportPreview& preview = found.value();
+        Json reply = control_ok();
+        set(reply, "day", text_json(reporting::day_text(day)));
+        set(reply, "domain", text_json(name.text()));
+        set(reply, "on", Json(json_boolean(commands.reporter.settings().is_on)));
+        set_text_if_any(reply, "not_sent_because", preview.not_sent_because);
+        set(reply, "recipients", recipients_json(preview.destinations.recipients));
+        if (preview.row.has_value()) set(reply, "stored", row_json(*preview.row));
+        set_report(reply, commands, name, preview);
+        respond(std::move(reply));
+      });
+}
+
+void send_command(const ReportCommands& commands, const ControlRequest& request,
+                  const Respond& respond) {
+  const DayNumber today = reporting::day_of(commands.clock.now());
+  const auto day = read_day_of(request, today - 1);
+  if (!day.ok()) return respond(control_error("usage", day.error().detail));
+  const auto domain = read_domain_of(request);
+  if (!domain.ok()) return respond(control_error("usage", domain.error().detail));
+  if (day.value() >= today) {
+    return respond(control_error("usage", reporting::day_text(day.value()) +
+                                              " has not ended in UTC; a report covers a whole day "
+                                              "(see 'strictmx report preview')"));
+  }
+  if (!commands.reporter.settings().is_on) {
+    return respond(control_error(
+        "failed", "reports are off: set report.organization, report.contact and report.from"));
+  }
+  const std::string name = domain.value().has_value() ? domain.value()->text() : std::string();
+  commands.reporter.put_forward(day.value(), name, [day = day.value(), respond](const auto& rows) {
+    if (!rows.ok()) return respond_store_error(respond, rows.error().detail);
     Json reply = control_ok();
-    set(reply, "results", std::move(list));
-    const bool has_more = page.value().has_more && !page.value().results.empty();
-    if (has_more) set(reply, "next", place_json(page.value().results.back()));
+    set(reply, "day", text_json(reporting::day_text(day)));
+    set_number(reply, "reports", rows.value());
     respond(std::move(reply));
   });
 }
 
+template <class Names, std::size_t kCount>
+Json counts_json(const std::array<std::uint64_t, kCount>& counts, Names name) {
+  Json object(json_object());
+  for (std::size_t i = 0; i < kCount; ++i) set_number(object, name(i), counts[i]);
+  return object;
+}
+
+Json day_json(const reporting::DayStatus& status) {
+  Json object(json_object());
+  set(object, "day", text_json(reporting::day_text(status.day)));
+  set(object, "reports", counts_json(status.reports, [](std::size_t i) {
+        return reporting::report_state_name(static_cast<reporting::ReportState>(i));
+      }));
+  set(object, "recipients", counts_json(status.recipients, [](std::size_t i) {
+        return reporting::recipient_state_name(static_cast<reporting::RecipientState>(i));
+      }));
+  return object;
+}
+
+// One day at a time, so that others get their turn at the store.
+void add_days(const ReportCommands& commands, DayNumber before, std::shared_ptr<json_t> days,
+              const std::function<void(const std::string&)>& done) {
+  using Status = std::optional<reporting::DayStatus>;
+  reporting::read_with<Status>(
+      commands.reporter.database(),
+      [before](store::Transaction& transaction) {
+        return reporting::status_before(transaction, before);
+      },
+      [&commands, days = std::move(days), done](const reporting::StoreResult<Status>& status) {
+        if (!status.ok()) return done(status.error().detail);
+        if (!status.value().has_value() || json_array_size(days.get()) >= kMaxStatusDays) {
+          return done("");
+        }
+        json_array_append_new(days.get(), day_json(*status.value()).release());
+        add_days(commands, status.value()->day, days, done);
+      });
+}
+
+void status_command(const ReportCommands& commands, const ControlRequest&, const Respond& respond) {
+  const std::shared_ptr<json_t> days(json_array(), JsonFree());
+  add_days(commands, INT64_MAX, days, [&commands, days, respond](const std::string& problem) {
+    if (!problem.empty()) return respond_store_error(respond, problem);
+    Json reply = control_ok();
+    set(reply, "on", Json(json_boolean(commands.reporter.settings().is_on)));
+    set_number(reply, "under_way", commands.reporter.under_way());
+    set(reply, "days", Json(json_incref(days.get())));
+    respond(std::move(reply));
+  });
+}
+
+void list_command(const ReportCommands& commands, const ControlRequest& request,
+                  const Respond& respond) {
+  const auto day = read_day_of(request, reporting::day_of(commands.clock.now()) - 1);
+  if (!day.ok()) return respond(control_error("usage", day.error().detail));
+  const auto domain = read_domain_of(request);
+  if (!domain.ok()) return respond(control_error("usage", domain.error().detail));
+  reporting::ReportQuery query;
+  query.day = day.value();
+  if (domain.value().has_value()) query.domain = domain.value()->text();
+  query.only_troubled = json_is_true(json_object_get(request.arguments.get(), "troubled"));
+  query.after = request.text("after").value_or("");
+  query.limit = static_cast<std::size_t>(std::clamp<std::int64_t>(
+      request.number("limit").value_or(100), 1, static_cast<std::int64_t>(reporting::kMaxListed)));
+  reporting::read_with<reporting::ReportPage>(
+      commands.reporter.database(),
+      [query](store::Transaction& transaction) {
+        return reporting::list_reports(transaction, query);
+      },
+      [respond](const reporting::StoreResult<reporting::ReportPage>& page) {
+        if (!page.ok()) return respond_store_error(respond, page.error().detail);
+        Json list(json_array());
+        for (const ReportRow& row : page.value().reports) {
+          json_array_append_new(list.get(), row_json(row).release());
+        }
+        Json reply = control_ok();
+        set(reply, "reports", std::move(list));
+        if (page.value().has_more) {
+          set(reply, "next", text_json(page.value().reports.back().domain));
+        }
+        respond(std::move(reply));
+      });
+}
+
 }  // namespace
 
-void add_report_commands(ControlServer& server, const reporting::ResultStore& results) {
-  server.add_command("report.results", Effect::kReads,
-                     [&results](const ControlRequest& request, const Respond& respond) {
-                       results_command(results, request, respond);
-                     });
+void add_report_commands(ControlServer& server, const ReportCommands& commands) {
+  static constexpr ControlCommand<ReportCommands> kTable[] = {
+      {"report.preview", Effect::kReads, preview_command},
+      {"report.send", Effect::kChanges, send_command},
+      {"report.status", Effect::kReads, status_command},
+      {"report.list", Effect::kReads, list_command},
+  };
+  server.add_commands(kTable, commands);
 }
 
 }  // namespace strictmx::service

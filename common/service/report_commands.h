@@ -1,22 +1,40 @@
-// report_commands.h - the control commands about TLS reports (RFC 8460): report.results.
+// report_commands.h - the control commands about reports (RFC 8460): preview, send, status, list.
 //
-// Use: add_report_commands() once. Ownership: borrows the ResultStore. Threads: the loop's thread.
+// Use: add_report_commands() once. Ownership: borrows all that ReportCommands names.
+// Threads: the loop's thread.
 //
-//   report.results {"day", "domain", "after": {"day", "domain"}, "limit"}, all optional
-//     -> {"results": [{"day", "domain", "policies": [...]}], "next": {"day", "domain"}}
-//   Days newest first, in each the domains by name. A policy is as in "policies" of RFC 8460 §4.4:
-//   "policy", "summary", "failure-details". "next" is there when there is more.
+//   report.preview {"domain", "day"}; the day is today where none is given
+//     -> {"day", "domain", "sent": "", or why not, "recipients": [...], "report": {RFC 8460 §4.4},
+//         "mail": the mail to the first mailbox, "stored": as in report.list}
+//   report.send {"day", "domain"}; the day is yesterday where none is given, and must have ended
+//     -> {"day", "reports": how many are due now}
+//   report.status {} -> {"on": bool, "under_way": N, "days": [{"day", "reports": {state: N},
+//         "recipients": {state: N}}]}, days newest first
+//   report.list {"day", "domain", "troubled", "after", "limit"} -> {"reports": [{"day", "domain",
+//         "state", "next_at", "created", "why", "recipients": [{"uri", "origin", "state",
+//         "attempts", "next_at", "why"}]}], "next": domain}; the day is yesterday where none is
+//         given
+// States are those of reporting/report_rows.h. Members without a value are left out.
+// Limits: kMaxStatusDays; reporting::kMaxListed reports a page.
 #pragma once
 
 #include <cstddef>
 
-#include "common/reporting/result_store.h"
+#include "common/base/clock.h"
+#include "common/reporting/reporter.h"
 #include "common/service/control_server.h"
 
 namespace strictmx::service {
 
-inline constexpr std::size_t kMaxResultDomainsAPage = 500;
+inline constexpr std::size_t kMaxStatusDays = 31;
 
-void add_report_commands(ControlServer& server, const reporting::ResultStore& results);
+struct ReportCommands {
+  reporting::Reporter& reporter;
+  const reporting::MailAuthor& mail_author;
+  const base::Clock& clock;
+};
+
+// `commands` must outlive the server.
+void add_report_commands(ControlServer& server, const ReportCommands& commands);
 
 }  // namespace strictmx::service
