@@ -96,6 +96,37 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
      "senders wait.",
      "", 16777216, 1099511627776},
 
+    {"report.organization", kText, "\"\"",
+     "Reports (RFC 8460) are sent once this, report.contact and report.from are set: the name of "
+     "who reports (organization-name)."},
+    {"report.contact", kText, "\"\"",
+     "Mail address that readers of reports may turn to (contact-info); its domain is the submitter "
+     "that reports name and DKIM signs for."},
+    {"report.from", kText, "\"\"", "Mail address that report mails come from."},
+    {"report.dkim_keys", kTextList, "[]",
+     "Private keys that sign report mails, each \"SELECTOR:FILE\"; 'strictmx dkim-key' makes one. "
+     "[]: the mail server signs.",
+     "", 0, 4},
+    {"report.smtp_server", kText, "\"127.0.0.1:25\"",
+     "\"HOST:PORT\" that takes report mails by SMTP; \"\" hands them to report.sendmail."},
+    {"report.sendmail", kText, "\"/usr/sbin/sendmail\"",
+     "Program that takes report mails where report.smtp_server is \"\". strictmxd has given up new "
+     "privileges, so one that is set-group-ID for its queue (Postfix, Sendmail) works only with "
+     "user "
+     "= \"root\"."},
+    {"report.only_failures", kFlag, "false",
+     "Send no report about a day of successes. Domain owners want those too: as a sign of life."},
+    {"report.ignore_own_mails", kFlag, "true",
+     "Send no report about a day on which a domain met no more sessions than it was sent reports, "
+     "so that reports don't trigger reports."},
+    {"report.max_recipients", kInteger, "8", "Destinations of one record that get a report.", "", 1,
+     32},
+    {"report.max_mails_to_mailbox", kInteger, "1000",
+     "Reports that one mailbox is sent on a day, about all domains together.", "", 1, 1000000},
+    {"report.allow_private_addresses", kFlag, "false",
+     "Send reports by HTTPS also to loopback and private addresses that a record points at; those "
+     "of [[report_rule]] may have any."},
+
     {"store.path", kText, "\"@STATE@/strictmx.db\"", "The database file."},
 
     {"log.level", kText, "\"info\"", "What is logged.", "error|warning|info|debug"},
@@ -106,6 +137,13 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
      "of patterns in place of the policy's; until, a date to the end of which it holds; note. Goes "
      "before 'strictmx override set'.",
      "domain|mode|mx|until|note"},
+
+    {"report_rule", kTableList, "[]",
+     "What holds for the reports to a domain (\"*\": all without a rule of their own): skip = "
+     "\"true\"; or recipients, in place of those its record names; or copies, beside them. Both "
+     "are "
+     "lists of mailto:, https: and file:/FOLDER.",
+     "domain|skip|recipients|copies"},
 });
 
 }  // namespace

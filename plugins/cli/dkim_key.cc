@@ -118,11 +118,11 @@ std::string page(const PublishedKey& key) {
   return fmt::format(
       "; DKIM key for TLS reports, {}. Add to the zone of {}:\n{}\n"
       "; Once it can be looked up, in strictmx.toml:\n"
-      ";   [report]\n;   dkim_key = \"{}\"\n;   dkim_selector = \"{}\"\n"
+      ";   [report]\n;   dkim_keys = [\"{}:{}\"]\n"
       "; strictmxd must be able to read the key and nobody else; with its user _strictmx:\n"
       ";   chgrp _strictmx {} && chmod 640 {}\n",
       dkim::key_type_name(key.type), key.domain,
-      dkim::zone_file_line(key.record_name, key.record_text), key.file, key.selector, file, file);
+      dkim::zone_file_line(key.record_name, key.record_text), key.selector, key.file, file, file);
 }
 
 Json as_json(const PublishedKey& key) {
@@ -138,8 +138,8 @@ Json as_json(const PublishedKey& key) {
   add(object, "record_text", key.record_text);
   add(object, "zone_file_line", dkim::zone_file_line(key.record_name, key.record_text));
   Json settings(json_object());
-  add(settings, "report.dkim_key", key.file);
-  add(settings, "report.dkim_selector", key.selector);
+  json_object_set_new(settings.get(), "report.dkim_keys",
+                      json_texts({key.selector + ":" + key.file}).release());
   json_object_set_new(object.get(), "settings", settings.release());
   return object;
 }

@@ -33,6 +33,7 @@
 #include "common/service/policy_commands.h"
 #include "common/service/questions.h"
 #include "common/service/report_commands.h"
+#include "common/service/result_command.h"
 #include "common/service/socketmap_server.h"
 #include "common/store/sqlite_database.h"
 #include "common/verdict/override_book.h"
@@ -41,6 +42,7 @@
 #include "plugins/strictmxd/core_metrics.h"
 #include "plugins/strictmxd/memory_trim.h"
 #include "plugins/strictmxd/network.h"
+#include "plugins/strictmxd/reports.h"
 #include "plugins/strictmxd/results.h"
 #include "plugins/strictmxd/settings.h"
 
@@ -277,7 +279,15 @@ class Daemon::Core {
     add_commands();
     // Threads of their own look at the time: not at the StepClock, which is the loop's.
     results_ = std::make_unique<Results>(*loop_, *database_, system_clock_, settings.results);
-    service::add_report_commands(*control_, results_->store());
+    auto reports = Reports::create(*loop_, *database_, clock_, *resolver_, settings.reports);
+    if (!reports.ok()) return fail(StartError::kConfig, reports.error().detail);
+    reports_ = std::move(reports).value();
+    results_->set_on_caught_up([this] { reports_->start(); });
+    reports_->reporter().set_completeness([this] { return results_->complete_until(); });
+    report_commands_ = std::make_unique<service::ReportCommands>(
+        service::ReportCommands{reports_->reporter(), reports_->mail_author(), clock_});
+    service::add_report_commands(*control_, *report_commands_);
+    service::add_result_command(*control_, results_->store());
     questions_->set_recorder([this](std::string_view text) { return results_->record(text); });
     policies_->set_on_fetch_failed([this](const mta_sts::FetchFailure& failure) {
       results_->own().note_fetch_failure(failure);
@@ -378,6 +388,7 @@ class Daemon::Core {
     overrides_->end_due();
     policies_->refresh_due();
     results_->tick();
+    reports_->tick();
     if (++ticks_ % kTicksASweep == 0) {
       policies_->sweep();
       dane_->sweep();
@@ -410,6 +421,8 @@ class Daemon::Core {
     if (!resolver.ok()) return fail(StartError::kConfig, resolver.error().detail);
     auto client = http::HttpsClient::create(*loop_, settings.value().https);
     if (!client.ok()) return fail(StartError::kConfig, client.error().detail);
+    auto reports = reports_->apply(settings.value().reports);
+    if (!reports.ok()) return fail(StartError::kConfig, reports.error().detail);
     auto logging = base::log_open("strictmxd", config.value().text("log.level"),
                                   config.value().text("log.target"));
     if (!logging.ok()) return fail(StartError::kConfig, logging.error().detail);
@@ -443,13 +456,14 @@ class Daemon::Core {
     socketmap_->stop_accepting();
     control_->stop_accepting();
     results_->stop_receiving();
+    reports_->stop();
     shutdown_deadline_ = clock_.steady() + kShutdownWait;
     shutdown_.emplace(*loop_, [this] { end_when_idle(); });
     end_when_idle();
   }
 
   void end_when_idle() {
-    const bool is_idle = socketmap_->is_idle() && results_->is_idle();
+    const bool is_idle = socketmap_->is_idle() && results_->is_idle() && reports_->is_idle();
     if (is_idle || clock_.steady() >= shutdown_deadline_) {
       loop_->stop();
       return;
@@ -482,6 +496,7 @@ class Daemon::Core {
     write_network_metrics(out, resolver_->current(), client_->current().counters());
     write_store_metrics(out, *database_, cache_->unsaved());
     results_->write_metrics(out);
+    reports_->write_metrics(out);
     return out.text();
   }
 
@@ -519,6 +534,8 @@ class Daemon::Core {
   std::unique_ptr<service::ExplainParts> explain_;
   std::unique_ptr<service::ControlServer> control_;
   std::unique_ptr<Results> results_;
+  std::unique_ptr<Reports> reports_;
+  std::unique_ptr<service::ReportCommands> report_commands_;
   std::unique_ptr<service::AdminHttp> admin_;
   std::optional<MemoryTrim> trim_;
   std::optional<base::Timer> tick_;

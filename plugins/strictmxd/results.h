@@ -45,7 +45,16 @@ class Results {
 
   void start(std::vector<base::UniqueDescriptor> sockets);
   void tick();
+  // Called once, when what an earlier run left in the spool is in the store.
+  void set_on_caught_up(std::function<void()> callback) {
+    store_.set_on_caught_up(std::move(callback));
+  }
   void set_keep(std::chrono::days keep) { store_.set_keep(keep); }
+  // See ResultStore; has it look for more.
+  base::WallTime complete_until() {
+    store_.apply_soon();
+    return store_.complete_until();
+  }
   // Takes what waits at the sockets, then no more.
   void stop_receiving();
   // All that was taken is in the store, or can't be put there now.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/domain_name.h"
+#include "common/base/mail_address.h"
 #include "common/base/process.h"
 
 namespace strictmx::daemon {
@@ -14,6 +15,8 @@ namespace {
 
 using base::ConfigError;
 using base::fail;
+
+constexpr std::size_t kMaxOrganizationBytes = 512;
 
 dns::ResolverMode resolver_mode(const std::string& text) {
   if (text == "forward") return dns::ResolverMode::kForward;
@@ -55,6 +58,81 @@ base::Result<std::vector<verdict::Override>, ConfigError> read_overrides(
   return overrides;
 }
 
+std::vector<std::string> member(const base::TableSetting& table, std::string_view name) {
+  const auto found = table.members.find(name);
+  return found == table.members.end() ? std::vector<std::string>() : found->second;
+}
+
+base::Result<reporting::ReportRules, ConfigError> read_report_rules(const base::Config& config) {
+  reporting::ReportRules rules;
+  for (const base::TableSetting& table : config.tables("report_rule")) {
+    const auto wrong = [&table](const std::string& what) {
+      return fail(ConfigError::kValue, table.place + ": report_rule: " + what);
+    };
+    auto rule = reporting::read_rule({table.text("domain"), table.text("skip"),
+                                      member(table, "recipients"), member(table, "copies")});
+    if (!rule.ok()) return wrong(rule.error().detail);
+    auto added = rules.add(std::move(rule).value());
+    if (!added.ok()) return wrong(added.error().detail);
+  }
+  return rules;
+}
+
+// Off as long as one of the three is missing: then nothing else of it matters.
+base::Outcome<ConfigError> read_report_author(const base::Config& config, ReportSettings& reports) {
+  const auto text_of = [&](const char* key) -> const std::string& {
+    if (config.text(key).empty()) reports.missing.emplace_back(key);
+    return config.text(key);
+  };
+  reports.reporter.author.organization = text_of("report.organization");
+  reports.reporter.author.contact = text_of("report.contact");
+  reports.from = text_of("report.from");
+  reports.reporter.is_on = reports.missing.empty();
+  for (const char* key : {"report.contact", "report.from"}) {
+    if (config.text(key).empty() || base::domain_of_mail_address(config.text(key)).has_value()) {
+      continue;
+    }
+    return fail(ConfigError::kValue, std::string(key) + ": is a plain mail address");
+  }
+  if (config.text("report.organization").size() > kMaxOrganizationBytes) {
+    return fail(ConfigError::kValue, "report.organization: has at most " +
+                                         std::to_string(kMaxOrganizationBytes) + " bytes");
+  }
+  for (const std::string& text : config.text_list("report.dkim_keys")) {
+    const std::size_t colon = text.find(':');
+    if (colon == text.npos || colon == 0 || colon + 1 == text.size()) {
+      return fail(ConfigError::kValue, "report.dkim_keys: wants \"SELECTOR:FILE\", not " + text);
+    }
+    reports.dkim_keys.emplace_back(text.substr(0, colon), text.substr(colon + 1));
+  }
+  return base::done();
+}
+
+base::Result<ReportSettings, ConfigError> read_reports(const base::Config& config) {
+  ReportSettings reports;
+  auto author = read_report_author(config, reports);
+  if (!author.ok()) return author.error();
+  auto rules = read_report_rules(config);
+  if (!rules.ok()) return rules.error();
+  reports.reporter.rules = std::move(rules).value();
+  reports.reporter.only_failures = config.flag("report.only_failures");
+  reports.reporter.ignores_own_mails = config.flag("report.ignore_own_mails");
+  reports.reporter.max_recipients =
+      static_cast<std::size_t>(config.integer("report.max_recipients"));
+  reports.reporter.max_mails_to_mailbox =
+      static_cast<std::size_t>(config.integer("report.max_mails_to_mailbox"));
+  reports.reporter.keep = std::chrono::days(config.integer("results.keep_days"));
+  reports.mail.sendmail = config.text("report.sendmail");
+  reports.mail.smtp_server = config.text("report.smtp_server");
+  const std::string& server = reports.mail.smtp_server;
+  const std::size_t colon = server.rfind(':');
+  if (!server.empty() && (colon == server.npos || colon == 0 || colon + 1 == server.size())) {
+    return fail(ConfigError::kValue, "report.smtp_server: is HOST:PORT, not " + server);
+  }
+  reports.allows_private = config.flag("report.allow_private_addresses");
+  return reports;
+}
+
 }  // namespace
 
 base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
@@ -80,6 +158,10 @@ base::Result<Settings, ConfigError> read_settings(const base::Config& config) {
   settings.results.keep = std::chrono::days(config.integer("results.keep_days"));
   settings.results.max_spool_bytes =
       static_cast<std::uint64_t>(config.integer("results.max_spool_bytes"));
+  auto reports = read_reports(config);
+  if (!reports.ok()) return reports.error();
+  settings.reports = std::move(reports).value();
+  settings.reports.https = settings.https;
   if (!settings.dns.resolvers.empty() && settings.dns.mode != dns::ResolverMode::kForward) {
     return fail(ConfigError::kValue,
                 "dns.resolvers: is used with dns.mode = \"forward\" alone; set that too");

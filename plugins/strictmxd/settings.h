@@ -15,6 +15,7 @@
 #include "common/mta_sts/policy_resolver.h"
 #include "common/service/questions.h"
 #include "common/verdict/override.h"
+#include "plugins/strictmxd/reports.h"
 #include "plugins/strictmxd/results.h"
 
 namespace strictmx::daemon {
@@ -25,6 +26,7 @@ struct Settings {
   mta_sts::RefreshSettings refresh;
   service::QuestionSettings questions;
   ResultSettings results;
+  ReportSettings reports;
   std::size_t max_entries = 0;
   std::size_t max_stored = 0;
   std::size_t max_connections = 0;

@@ -61,8 +61,7 @@ class DkimKey(Folder):
     def test_rsa_without_type_and_the_settings(self):
         done = self.dkim_key("--out", self.key)
         self.assertIn("k=rsa", self.zone_record(done.stdout)[1])
-        self.assertIn(f'dkim_key = "{self.key}"\n', done.stdout)
-        self.assertIn('dkim_selector = "tlsrpt2026"\n', done.stdout)
+        self.assertIn(f'dkim_keys = ["tlsrpt2026:{self.key}"]\n', done.stdout)
         self.assertIn(f"chgrp _strictmx {shlex.quote(str(self.key))}", done.stdout.replace("'", ""))
         self.assertIn("chmod 640", done.stdout)
 
@@ -81,7 +80,7 @@ class DkimKey(Folder):
             "file": str(self.key), "domain": "xn--bcher-kva.example", "selector": "tlsrpt2026",
             "type": "rsa", "record_name": name,
             "record_text": f"v=DKIM1; k=rsa; s=tlsrpt; p={public_key(self.key)}",
-            "settings": {"report.dkim_key": str(self.key), "report.dkim_selector": "tlsrpt2026"}})
+            "settings": {"report.dkim_keys": [f"tlsrpt2026:{self.key}"]}})
         self.assertEqual(self.zone_record(line), (name, said["record_text"]))
 
     def test_show_prints_the_same_again(self):
