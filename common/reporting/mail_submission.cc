@@ -1,7 +1,6 @@
 // mail_submission.cc - see mail_submission.h. The only user of libcurl, for SMTP.
 #include "common/reporting/mail_submission.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 #include <sysexits.h>
 
@@ -14,6 +13,7 @@
 #include "common/base/child_process.h"
 #include "common/base/mail_address.h"
 #include "common/base/printable.h"
+#include "common/reporting/curl_library.h"
 
 namespace strictmx::reporting {
 namespace {
@@ -95,33 +95,29 @@ Outcome<SubmissionError> submit_by_program(const MailSettings& settings, const O
   return fail(error_of_exit(end.value().status), std::move(detail));
 }
 
-struct EasyFree {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct ListFree {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
 // One transaction by SMTP. Its callbacks are called inside perform() and by the clean-up.
 class SmtpTransaction {
  public:
-  SmtpTransaction(const MailSettings& settings, const OutgoingMail& mail,
+  SmtpTransaction(const CurlLibrary& curl, const MailSettings& settings, const OutgoingMail& mail,
                   const std::atomic<bool>& is_stopping)
-      : settings_(settings), mail_(mail), unsent_(mail.text), is_stopping_(is_stopping) {}
+      : curl_(curl),
+        settings_(settings),
+        mail_(mail),
+        unsent_(mail.text),
+        is_stopping_(is_stopping),
+        recipients_(curl.slist_append(nullptr, mail.to.c_str()), curl.slist_free_all),
+        easy_(curl.easy_init(), curl.easy_cleanup) {}
 
   Outcome<SubmissionError> perform() {
-    static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
-    recipients_.reset(curl_slist_append(nullptr, mail_.to.c_str()));
-    easy_.reset(curl_easy_init());
-    if (global != CURLE_OK || easy_ == nullptr || recipients_ == nullptr) {
-      return fail(SubmissionError::kSystem, "libcurl does not start");
+    if (easy_ == nullptr || recipients_ == nullptr) {
+      return fail(SubmissionError::kSystem, "libcurl: out of memory");
     }
     const CURLcode refused = set_options();
     if (refused != CURLE_OK) {
       return fail(SubmissionError::kSystem,
-                  std::string("libcurl refuses an option: ") + curl_easy_strerror(refused));
+                  std::string("libcurl refuses an option: ") + curl_.easy_strerror(refused));
     }
-    const CURLcode result = curl_easy_perform(easy_.get());
+    const CURLcode result = curl_.easy_perform(easy_.get());
     if (result == CURLE_OK) return done();
     return failure(result);
   }
@@ -129,7 +125,7 @@ class SmtpTransaction {
  private:
   template <class T>
   void set(CURLoption option, T value) {
-    const CURLcode result = curl_easy_setopt(easy_.get(), option, value);
+    const CURLcode result = curl_.easy_setopt(easy_.get(), option, value);
     if (refused_ == CURLE_OK) refused_ = result;
   }
 
@@ -167,14 +163,15 @@ class SmtpTransaction {
 
   Failure<SubmissionError> failure(CURLcode result) const {
     if (is_stopping_) return fail(SubmissionError::kStopped, settings_.smtp_server + ": stopped");
-    const std::string words = *reason_.data() != '\0' ? reason_.data() : curl_easy_strerror(result);
+    const std::string words =
+        *reason_.data() != '\0' ? reason_.data() : curl_.easy_strerror(result);
     if (result == CURLE_OPERATION_TIMEDOUT) {
       return fail(SubmissionError::kTimeout,
                   settings_.smtp_server + ": " + base::shown(words, kMaxReplyBytes));
     }
     // Of the last reply but that to QUIT, which libcurl sends after a failure (RFC 5321 §4.2.1).
     long code = 0;
-    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
+    curl_.easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
     const bool has_words = code >= 400 && refusal_.starts_with(std::to_string(code));
     return fail(code >= 500 ? SubmissionError::kRefused : SubmissionError::kTemporary,
                 settings_.smtp_server + ": " +
@@ -205,6 +202,7 @@ class SmtpTransaction {
     return static_cast<SmtpTransaction*>(self)->is_stopping_ ? 1 : 0;
   }
 
+  const CurlLibrary& curl_;
   const MailSettings& settings_;
   const OutgoingMail& mail_;
   std::string_view unsent_;
@@ -212,8 +210,9 @@ class SmtpTransaction {
   std::string refusal_;  // the last line of a reply 4xx or 5xx
   std::array<char, CURL_ERROR_SIZE> reason_{};
   CURLcode refused_ = CURLE_OK;
-  std::unique_ptr<curl_slist, ListFree> recipients_;
-  std::unique_ptr<CURL, EasyFree> easy_;  // last: it goes first, and may still call back
+  std::unique_ptr<curl_slist, decltype(CurlLibrary::slist_free_all)> recipients_;
+  std::unique_ptr<CURL, decltype(CurlLibrary::easy_cleanup)>
+      easy_;  // last: it goes first, and may still call back
 };
 
 }  // namespace
@@ -222,7 +221,10 @@ Outcome<SubmissionError> submit_mail(const MailSettings& settings, const Outgoin
                                      const std::atomic<bool>& is_stopping) {
   if (auto problem = address_problem(mail)) return *problem;
   if (settings.smtp_server.empty()) return submit_by_program(settings, mail, is_stopping);
-  return SmtpTransaction(settings, mail, is_stopping).perform();
+  std::string problem;
+  const CurlLibrary* curl = CurlLibrary::load(problem);
+  if (curl == nullptr) return fail(SubmissionError::kSystem, problem);
+  return SmtpTransaction(*curl, settings, mail, is_stopping).perform();
 }
 
 }  // namespace strictmx::reporting
