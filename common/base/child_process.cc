@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -120,6 +120,11 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return pointers;
 }
 
+const std::vector<std::string>& environment() {
+  static const std::vector<std::string> made = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C"};
+  return made;
+}
+
 // One run, from start() to the end of run().
 class Run {
  public:
@@ -145,10 +150,8 @@ class Run {
     const Attributes attributes;
     int error = actions.error() != 0 ? actions.error() : attributes.error();
     if (error != 0) return failure(ChildError::kSystem, error_text(error));
-    static const std::vector<std::string> kEnvironment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                                                          "LANG=C"};
     error = posix_spawn(&pid_, command_.argv[0].c_str(), actions.get(), attributes.get(),
-                        pointers_to(command_.argv).data(), pointers_to(kEnvironment).data());
+                        pointers_to(command_.argv).data(), pointers_to(environment()).data());
     if (error != 0) {
       const bool is_ours = error == EAGAIN || error == ENOMEM || error == EMFILE;
       return failure(is_ours ? ChildError::kSystem : ChildError::kStart, error_text(error));

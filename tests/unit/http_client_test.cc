@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -55,14 +56,26 @@ const TestAuthority& authority() {
 
 testing::Leaf good_leaf() { return authority().issue({.dns_names = {kHost}}); }
 
-// A file with the root's certificate, for the time of the test program.
+// A file with the root's certificate, for the time of the test program; other runs have their own.
+class RootFile {
+ public:
+  RootFile()
+      : path_(::testing::TempDir() + "strictmx_http_test_root_" + std::to_string(getpid()) +
+              ".pem") {
+    std::ofstream(path_) << authority().pem();
+  }
+  ~RootFile() { unlink(path_.c_str()); }
+  RootFile(const RootFile&) = delete;
+  RootFile& operator=(const RootFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+};
+
 const std::string& ca_file() {
-  static const std::string path = [] {
-    std::string name = ::testing::TempDir() + "strictmx_http_test_root.pem";
-    std::ofstream(name) << authority().pem();
-    return name;
-  }();
-  return path;
+  static const RootFile file;
+  return file.path();
 }
 
 class ClientRun {
@@ -468,7 +481,7 @@ TEST(HttpsClientPost, APeerThatHangsMeetsTheDeadline) {
       peer.handshake();
       peer.read_request();
       peer.read_body(c.read);
-      is_over.acquire();
+      is_over.try_acquire_for(20s);
     });
     ClientRun run(443, 1s);
     const std::string body = large_body().substr(0, 3'000'000);
@@ -499,7 +512,8 @@ TEST(HttpsClientPost, AnAnswerBeforeTheWholeBodyCounts) {
                           peer.read_body(c.read);
                           peer.write("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
                           if (c.ending == Ending::kCloseNotify) peer.close_notify();
-                          if (c.ending != Ending::kCut) is_over.acquire();  // without reading
+                          if (c.ending != Ending::kCut)
+                            is_over.try_acquire_for(20s);  // without reading
                         },
                         {.max_version = version});
       ClientRun run(443);
@@ -519,7 +533,7 @@ TEST(HttpsClientPost, APeerThatGoesWhileWeSendIsAFailure) {
       peer.read_body(300'000);
       if (!is_in_good_order) return;
       peer.close_notify();
-      is_over.acquire();
+      is_over.try_acquire_for(20s);
     });
     ClientRun run(443);
     const HttpResult result = run.get(post(server.port(), large_body() + large_body()));
@@ -534,7 +548,7 @@ TEST(HttpsClientPost, OtherWorkOfTheLoopGoesOnMeanwhile) {
   TestServer server(good_leaf(), [&](Peer& peer) {
     peer.handshake();
     peer.read_request();
-    may_go.acquire();
+    may_go.try_acquire_for(20s);
     peer.read_body(large_body().size());
     peer.write("HTTP/1.1 200 OK\r\n\r\n");
     peer.wait_for_close();
@@ -551,7 +565,7 @@ TEST(HttpsClientPost, DestroyedWhileSendingItCallsNobody) {
   const TestServer server(good_leaf(), [&](Peer& peer) {
     peer.handshake();
     peer.read_request();
-    is_over.acquire();
+    is_over.try_acquire_for(20s);
   });
   ClientRun run(443);
   run.client().send(post(server.port(), large_body() + large_body()),
