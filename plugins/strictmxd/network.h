@@ -48,6 +48,10 @@ class CurrentResolver : public dns::Resolver {
   void addresses(const std::string& name, dns::DnsCallback<base::IpAddress> callback) override {
     current_->addresses(name, std::move(callback));
   }
+  void family(const std::string& name, dns::AddressFamily family,
+              dns::DnsCallback<base::IpAddress> callback) override {
+    current_->family(name, family, std::move(callback));
+  }
   void tlsa(const std::string& name, dns::DnsCallback<dns::TlsaRecord> callback) override {
     current_->tlsa(name, std::move(callback));
   }
