@@ -1,19 +1,15 @@
 // worker_pool.cc - see worker_pool.h.
 #include "common/base/worker_pool.h"
 
+#include <system_error>
 #include <utility>
+
+#include "common/base/log.h"
 
 namespace strictmx::base {
 
 WorkerPool::WorkerPool(EventLoop& loop, std::size_t threads, std::size_t max_queued)
-    : loop_(loop), max_pending_(threads + max_queued) {
-  try {
-    while (threads_.size() < threads) threads_.emplace_back([this] { serve(); });
-  } catch (...) {
-    stop();  // the system gives no more threads: those that run must end before the pool does
-    throw;
-  }
-}
+    : loop_(loop), max_threads_(threads), max_pending_(threads + max_queued) {}
 
 WorkerPool::~WorkerPool() {
   *is_alive_ = false;
@@ -30,7 +26,7 @@ void WorkerPool::stop() {
 }
 
 bool WorkerPool::submit(std::function<void()> work, std::function<void()> done) {
-  if (pending_ >= max_pending_) return false;
+  if (pending_ >= max_pending_ || !has_thread_for_one_more()) return false;
   ++pending_;
   {
     const std::lock_guard lock(mutex_);
@@ -38,6 +34,16 @@ bool WorkerPool::submit(std::function<void()> work, std::function<void()> done) 
   }
   wake_.notify_one();
   return true;
+}
+
+bool WorkerPool::has_thread_for_one_more() {
+  if (threads_.size() == max_threads_ || threads_.size() > pending_) return true;
+  try {
+    threads_.emplace_back([this] { serve(); });
+  } catch (const std::system_error& error) {
+    log_error("the system gives no more threads", {{"reason", error.what()}});
+  }
+  return !threads_.empty();
 }
 
 void WorkerPool::serve() {

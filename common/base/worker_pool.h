@@ -9,7 +9,7 @@
 // Callbacks: `done` comes after `work` has returned, never inside submit(), and never once the pool
 // is being destroyed; it may call submit(), but must not destroy the pool. What `work` throws is
 // caught and logged, `done` still runs.
-// Limits: as many threads as told and max_queued pieces of work beyond those that run.
+// Limits: as many threads as told, each begun when there is work for it, and max_queued pieces of work beyond those that run.
 #pragma once
 
 #include <atomic>
@@ -33,7 +33,7 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // False when the queue is full: neither of the two will be called.
+  // False when the queue is full or the system gives no thread: neither of the two will be called.
   bool submit(std::function<void()> work, std::function<void()> done);
 
   // Accepted, and `done` has not been called yet.
@@ -48,11 +48,13 @@ class WorkerPool {
     std::function<void()> done;
   };
 
+  bool has_thread_for_one_more();
   void serve();
   void stop();
   void post_done(std::function<void()> done);
 
   EventLoop& loop_;
+  const std::size_t max_threads_;
   const std::size_t max_pending_;
   std::size_t pending_ = 0;                                        // the loop's thread
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);  // the loop's thread
@@ -60,7 +62,7 @@ class WorkerPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Item> queue_;  // under mutex_
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> threads_;  // the loop's thread
 };
 
 }  // namespace strictmx::base

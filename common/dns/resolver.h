@@ -1,9 +1,9 @@
 // resolver.h - DNS questions, asked and answered on the event loop.
 //
-// Use: txt(), mx(), addresses(), tlsa() or cname() with a callback. "Nothing there" is an answer
-// with no records. Ownership: the resolver outlives every callback; callbacks under way when it is
-// destroyed are never called. Threads: the loop's thread only. A callback never runs inside the
-// call that asked. Units: ttl in seconds, already counted down by caches on the way. Errors:
+// Use: txt(), mx(), addresses(), family(), tlsa() or cname() with a callback. "Nothing there" is an
+// answer with no records. Ownership: the resolver outlives every callback; callbacks under way when
+// it is destroyed are never called. Threads: the loop's thread only. A callback never runs inside
+// the call that asked. Units: ttl in seconds, already counted down by caches on the way. Errors:
 // DnsError with the reason in words. Limits: a deadline on each question (dns.timeout).
 #pragma once
 
@@ -54,6 +54,8 @@ struct TlsaRecord {
   bool operator==(const TlsaRecord&) const = default;
 };
 
+enum class AddressFamily { kIpv4, kIpv6 };
+
 template <class R>
 using DnsResult = base::Result<DnsAnswer<R>, DnsError>;
 template <class R>
@@ -69,6 +71,9 @@ class Resolver {
   virtual void mx(const std::string& name, DnsCallback<MxRecord> callback) = 0;
   // A and AAAA together; an error when one of them fails and the other has no records.
   virtual void addresses(const std::string& name, DnsCallback<base::IpAddress> callback) = 0;
+  // A or AAAA alone.
+  virtual void family(const std::string& name, AddressFamily family,
+                      DnsCallback<base::IpAddress> callback) = 0;
   virtual void tlsa(const std::string& name, DnsCallback<TlsaRecord> callback) = 0;
   // The first CNAME at the name itself, not followed: is the alias secure where its target is not?
   virtual void cname(const std::string& name, DnsCallback<std::string> callback) = 0;

@@ -544,6 +544,14 @@ void UnboundResolver::cname(const std::string& name, DnsCallback<std::string> ca
   });
 }
 
+void UnboundResolver::family(const std::string& name, AddressFamily family,
+                             DnsCallback<base::IpAddress> callback) {
+  core_->ask(name, family == AddressFamily::kIpv4 ? RecordType::kA : RecordType::kAaaa,
+             [callback = std::move(callback)](WireResult wire) {
+               callback(typed(std::move(wire), &Message::addresses));
+             });
+}
+
 void UnboundResolver::addresses(const std::string& name, DnsCallback<base::IpAddress> callback) {
   // Both families at once; the second to come calls back.
   struct Both {

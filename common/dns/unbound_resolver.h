@@ -67,6 +67,8 @@ class UnboundResolver : public Resolver {
   void txt(const std::string& name, DnsCallback<std::string> callback) override;
   void mx(const std::string& name, DnsCallback<MxRecord> callback) override;
   void addresses(const std::string& name, DnsCallback<base::IpAddress> callback) override;
+  void family(const std::string& name, AddressFamily family,
+              DnsCallback<base::IpAddress> callback) override;
   void tlsa(const std::string& name, DnsCallback<TlsaRecord> callback) override;
   void cname(const std::string& name, DnsCallback<std::string> callback) override;
 

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "common/http/tls_library.h"
+
 namespace strictmx::http {
 namespace {
 
@@ -38,12 +40,12 @@ void TlsContext::ContextFree::operator()(ssl_ctx_st* context) const { SSL_CTX_fr
 base::Result<TlsContext, SetupError> TlsContext::create(const std::string& ca_file) {
   ERR_clear_error();
   std::unique_ptr<X509_STORE, StoreFree> roots(X509_STORE_new());
-  TlsContext made(SSL_CTX_new(TLS_client_method()));
+  TlsContext made(SSL_CTX_new_ex(tls_library(), nullptr, TLS_client_method()));
   SSL_CTX* context = made.context_.get();
   if (roots == nullptr || context == nullptr) {
     return fail(SetupError::kSystem, "OpenSSL can't start: " + error_text(ERR_get_error()));
   }
-  if (X509_STORE_load_file(roots.get(), ca_file.c_str()) != 1) {
+  if (X509_STORE_load_file_ex(roots.get(), ca_file.c_str(), tls_library(), nullptr) != 1) {
     const std::string reason = error_text(ERR_get_error());
     ERR_clear_error();
     return fail(SetupError::kRoots, "https.ca_file: " + ca_file +

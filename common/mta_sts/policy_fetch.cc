@@ -1,7 +1,11 @@
 // policy_fetch.cc - see policy_fetch.h.
 #include "common/mta_sts/policy_fetch.h"
 
+#include <functional>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace strictmx::mta_sts {
 namespace {
@@ -11,8 +15,9 @@ using tlsrpt::ResultType;
 
 constexpr const char* kPolicyHostPrefix = "mta-sts.";            // §3.3
 constexpr const char* kPolicyPath = "/.well-known/mta-sts.txt";  // §3.2
-// Addresses of one policy host that are tried; a name with hundreds gets no more of our time.
-constexpr std::size_t kMaxAddresses = 8;
+// Addresses of one policy host that are tried, of each family; a name with hundreds gets no more of
+// our time.
+constexpr std::size_t kMaxAddresses = 4;
 
 // §3.2: the media type should be text/plain; parameters are ignored, also charset.
 bool is_text_plain(std::string_view content_type) {
@@ -54,6 +59,83 @@ base::Failure<FetchFault> http_fault(const base::Failure<http::HttpError>& failu
               failure.detail);
 }
 
+// Almost every policy host can be reached by IPv4, so AAAA is a second question that comes only
+// where it is needed:
+//   A -> GET -> done
+//     no A, or an error -> AAAA -> GET -> done
+//          no connection -> AAAA -> GET -> done, or without AAAA the first failure
+class Fetch : public std::enable_shared_from_this<Fetch> {
+ public:
+  Fetch(dns::Resolver& resolver, http::Client& client, std::string host, FetchCallback callback)
+      : resolver_(resolver),
+        client_(client),
+        host_(std::move(host)),
+        callback_(std::move(callback)) {}
+
+  void start() {
+    resolver_.family(
+        host_, AddressFamily::kIpv4,
+        [self = shared_from_this()](const AddressResult& found) { self->on_ipv4(found); });
+  }
+
+ private:
+  using AddressFamily = dns::AddressFamily;
+  using AddressResult = dns::DnsResult<base::IpAddress>;
+
+  void on_ipv4(const AddressResult& found) {
+    if (found.ok() && !found.value().records.empty()) {
+      return get(found.value().records, [this](const http::HttpResult& result) {
+        if (result.ok() || result.error().code != http::HttpError::kConnect) {
+          return callback_(policy_from_response(result));
+        }
+        failure_ = policy_from_response(result).error();
+        ask_ipv6();
+      });
+    }
+    failure_ = fault(ResultType::kStsPolicyFetchError, host_ + ": no address in DNS");
+    if (!found.ok()) note_dns_failure(found);
+    if (found.ok() && !found.value().name_exists) return callback_(failure_);
+    ask_ipv6();
+  }
+
+  void ask_ipv6() {
+    resolver_.family(
+        host_, AddressFamily::kIpv6,
+        [self = shared_from_this()](const AddressResult& found) { self->on_ipv6(found); });
+  }
+
+  void on_ipv6(const AddressResult& found) {
+    if (found.ok() && !found.value().records.empty()) {
+      return get(found.value().records, [this](const http::HttpResult& result) {
+        callback_(policy_from_response(result));
+      });
+    }
+    if (!found.ok() && !has_tried_) note_dns_failure(found);
+    callback_(failure_);
+  }
+
+  // The client tries the addresses one after another, in this order.
+  void get(std::vector<base::IpAddress> addresses,
+           std::function<void(const http::HttpResult&)> on_answer) {
+    if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses, addresses.front());
+    has_tried_ = true;
+    client_.send({host_, kPolicyPath, std::move(addresses)},
+                 [self = shared_from_this(), on_answer = std::move(on_answer)](
+                    const http::HttpResult& result) { on_answer(result); });
+  }
+
+  void note_dns_failure(const AddressResult& found) {
+    failure_ = dns_fault(host_, found.error());
+  }
+
+  dns::Resolver& resolver_;
+  http::Client& client_;
+  const std::string host_;
+  const FetchCallback callback_;
+  base::Failure<FetchFault> failure_{};  // what to tell if the other family has no address
+  bool has_tried_ = false;
+};
+
 }  // namespace
 
 FetchResult policy_from_response(const http::HttpResult& result) {
@@ -75,24 +157,9 @@ FetchResult policy_from_response(const http::HttpResult& result) {
 }
 
 void PolicyFetcher::fetch(const base::DomainName& policy_domain, FetchCallback callback) {
-  const std::string host = policy_domain.with_prefix(kPolicyHostPrefix);
-  resolver_.addresses(host, [this, host, callback = std::move(callback)](
-                                const dns::DnsResult<base::IpAddress>& found) {
-    if (!found.ok()) {
-      callback(dns_fault(host, found.error()));
-      return;
-    }
-    std::vector<base::IpAddress> addresses = found.value().records;
-    if (addresses.empty()) {
-      callback(fault(ResultType::kStsPolicyFetchError, host + ": no address in DNS"));
-      return;
-    }
-    // The client tries them one after another, in this order.
-    if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses, addresses.front());
-    client_.send(
-        {host, kPolicyPath, std::move(addresses)},
-        [callback](const http::HttpResult& result) { callback(policy_from_response(result)); });
-  });
+  std::make_shared<Fetch>(resolver_, client_, policy_domain.with_prefix(kPolicyHostPrefix),
+                          std::move(callback))
+      ->start();
 }
 
 }  // namespace strictmx::mta_sts

@@ -3,6 +3,7 @@
 // Use: fetch() with a callback. No retries and no caching here: policy_resolver decides those.
 // Ownership: borrows resolver and client; callbacks under way when they go are never called.
 // Threads: the loop's thread; the callback never runs inside fetch().
+// Addresses: IPv4 first; IPv6 where there is no IPv4, or none that takes a connection.
 // Errors: a FetchFault, with the reason in words.
 #pragma once
 

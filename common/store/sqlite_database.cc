@@ -321,9 +321,12 @@ class SqliteDatabase::Core {
     {
       const std::lock_guard lock(mutex_);
       if (queue_.size() < kMaxQueuedWork) {
+        const bool is_first = queue_.empty();
+        const bool is_first_urgent = pace != Pace::kSoon && !has_urgent_;
         queue_.push_back({std::move(work), std::move(on_done), pace == Pace::kDurable});
-        has_urgent_ = has_urgent_ || pace != Pace::kSoon;
-        wake_.notify_one();
+        has_urgent_ = has_urgent_ || is_first_urgent;
+        // Whoever waits for company need not be woken for each that comes.
+        if (is_first || is_first_urgent) wake_.notify_one();
         return;
       }
     }

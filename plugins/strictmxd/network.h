@@ -1,6 +1,7 @@
 // network.h - DNS and HTTPS that can be set anew while questions are under way (SIGHUP).
 //
 // Use: hand these to the core as its dns::Resolver and http::Client; replace() on a reload.
+// A client may be missing as long as nothing is asked of it.
 // Ownership: a replaced one lives on until its last question is answered; drop_retired() now and
 // then removes it. Threads: the loop's thread.
 #pragma once
@@ -48,6 +49,10 @@ class CurrentResolver : public dns::Resolver {
   void addresses(const std::string& name, dns::DnsCallback<base::IpAddress> callback) override {
     current_->addresses(name, std::move(callback));
   }
+  void family(const std::string& name, dns::AddressFamily family,
+              dns::DnsCallback<base::IpAddress> callback) override {
+    current_->family(name, family, std::move(callback));
+  }
   void tlsa(const std::string& name, dns::DnsCallback<dns::TlsaRecord> callback) override {
     current_->tlsa(name, std::move(callback));
   }
@@ -66,7 +71,8 @@ class CurrentClient : public http::Client {
   explicit CurrentClient(std::unique_ptr<http::HttpsClient> first) : current_(std::move(first)) {}
 
   void replace(std::unique_ptr<http::HttpsClient> next) {
-    retired_.push_back(std::exchange(current_, std::move(next)));
+    auto old = std::exchange(current_, std::move(next));
+    if (old != nullptr) retired_.push_back(std::move(old));
   }
   void drop_retired() {
     std::erase_if(retired_, [](const auto& old) { return old->open_requests() == 0; });

@@ -53,6 +53,7 @@ void tell_state(const ReportSettings& settings, bool is_signed) {
 
 }  // namespace
 
+// While reports are off there is none of it: the roots alone take most of a megabyte.
 struct Reports::Prepared {
   std::unique_ptr<http::HttpsClient> client;
   SignerPointer signer;
@@ -60,11 +61,15 @@ struct Reports::Prepared {
 
 base::Result<Reports::Prepared, ReportsError> Reports::prepare(base::EventLoop& loop,
                                                                const ReportSettings& settings) {
+  Prepared prepared;
+  if (!settings.reporter.is_on) return prepared;
   auto client = http::HttpsClient::create(loop, settings.https);
   if (!client.ok()) return fail(ReportsError::kHttps, client.error().detail);
+  prepared.client = std::move(client).value();
   auto signer = make_signer(settings);
   if (!signer.ok()) return signer.error();
-  return Prepared{std::move(client).value(), std::move(signer).value()};
+  prepared.signer = std::move(signer).value();
+  return prepared;
 }
 
 base::Result<std::unique_ptr<Reports>, ReportsError> Reports::create(
@@ -91,7 +96,7 @@ Reports::Reports(base::EventLoop& loop, store::Database& database, const base::C
 base::Outcome<ReportsError> Reports::apply(const ReportSettings& settings) {
   auto prepared = prepare(reporter_.loop(), settings);
   if (!prepared.ok()) return prepared.error();
-  client_.replace(std::move(prepared.value().client));
+  if (prepared.value().client != nullptr) client_.replace(std::move(prepared.value().client));
   take(settings, {settings.from, prepared.value().signer});
   return base::done();
 }

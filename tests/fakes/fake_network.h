@@ -46,6 +46,9 @@ class FakeResolver : public dns::Resolver {
   // For names that are in no map above: NODATA with this TTL.
   std::chrono::seconds negative_ttl{300};
   std::map<std::string, int> asked;  // name -> questions of all types
+  using Family = std::pair<std::string, dns::AddressFamily>;
+  std::map<Family, dns::DnsError> family_failures;
+  std::map<Family, int> asked_family;
 
   void set_txt(const std::string& name, std::vector<std::string> texts,
                std::chrono::seconds ttl = std::chrono::seconds(300)) {
@@ -68,6 +71,26 @@ class FakeResolver : public dns::Resolver {
   }
   void addresses(const std::string& name, dns::DnsCallback<base::IpAddress> callback) override {
     answer(address_records, name, std::move(callback));
+  }
+  // Out of address_records, unless family_failures says that this question fails.
+  void family(const std::string& name, dns::AddressFamily family,
+              dns::DnsCallback<base::IpAddress> callback) override {
+    const bool is_ipv6 = family == dns::AddressFamily::kIpv6;
+    ++asked_family[{name, family}];
+    std::map<std::string, dns::DnsResult<base::IpAddress>> records;
+    const auto failure = family_failures.find({name, family});
+    const auto found = address_records.find(name);
+    if (failure != family_failures.end()) {
+      records.emplace(name, base::fail(failure->second, "made to fail"));
+    } else if (found != address_records.end()) {
+      dns::DnsResult<base::IpAddress> result = found->second;
+      if (result.ok()) {
+        std::erase_if(result.value().records,
+                      [=](const auto& address) { return address.is_ipv6() != is_ipv6; });
+      }
+      records.emplace(name, std::move(result));
+    }
+    answer(records, name, std::move(callback));
   }
   void tlsa(const std::string& name, dns::DnsCallback<dns::TlsaRecord> callback) override {
     answer(tlsa_records, name, std::move(callback));

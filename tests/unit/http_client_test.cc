@@ -81,9 +81,9 @@ const std::string& ca_file() {
 class ClientRun {
  public:
   explicit ClientRun(std::uint16_t port, std::chrono::milliseconds timeout = 20s,
-                     const std::string& proxy = {}) {
+                     const std::string& proxy = {}, const std::string& roots = ca_file()) {
     std::signal(SIGPIPE, SIG_IGN);
-    settings_.ca_file = ca_file();
+    settings_.ca_file = roots;
     settings_.timeout = timeout;
     settings_.max_bytes = kMaxBytes;
     settings_.port = port;
@@ -272,6 +272,29 @@ TEST(Rfc8461Sec33HttpsClient, TheCertificateMustBeForTheHostAndTrusted) {
                               {.max_version = version});
       ClientRun run(server.port());
       EXPECT_EQ(words(run.get()).substr(0, c.want.size()), c.want);
+    }
+  }
+}
+
+// RFC 8446 §4.2.3, RFC 8422 §5.1: what public CAs use and what TLS allows besides.
+TEST(Rfc8461Sec33HttpsClient, EveryKindOfKeyThatTlsHasIsRead) {
+  const std::string roots = ::testing::TempDir() + "strictmx_http_test_key_root.pem";
+  for (const char* kind : {"P-256", "P-384", "P-521", "RSA", "RSA-PSS", "ED25519", "ED448"}) {
+    const TestAuthority root("root of that kind", kind);
+    const TestAuthority other("root of that kind", kind);
+    std::ofstream(roots) << root.pem();
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      SCOPED_TRACE(kind);
+      const TestServer server(root.issue({.dns_names = {kHost}, .key = kind}),
+                              answer_with(with_length("policy")), {.max_version = version});
+      ClientRun run(server.port(), 20s, {}, roots);
+      EXPECT_EQ(words(run.get()), "200 policy");
+
+      const TestServer forged(other.issue({.dns_names = {kHost}, .key = kind}),
+                              answer_with(with_length("policy")), {.max_version = version});
+      ClientRun refused(forged.port(), 20s, {}, roots);
+      EXPECT_EQ(words(refused.get()),
+                "certificate: 127.0.0.1: certificate: certificate signature failure");
     }
   }
 }

@@ -55,15 +55,30 @@ Handle<X509> unsigned_certificate(EVP_PKEY* key, const std::string& common_name,
   return made;
 }
 
-Handle<EVP_PKEY> new_key() {
-  Handle<EVP_PKEY> key(EVP_EC_gen("P-256"));
+Handle<EVP_PKEY> new_key(const std::string& kind) {
+  Handle<EVP_PKEY> key;
+  if (kind.starts_with("P-")) {
+    key.reset(EVP_EC_gen(kind.c_str()));
+  } else {
+    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> maker(
+        EVP_PKEY_CTX_new_from_name(nullptr, kind.c_str(), nullptr), &EVP_PKEY_CTX_free);
+    EVP_PKEY* made = nullptr;
+    must(EVP_PKEY_keygen_init(maker.get()) == 1 && EVP_PKEY_generate(maker.get(), &made) == 1);
+    key.reset(made);
+  }
   must(key != nullptr);
   return key;
 }
 
+void sign(X509* certificate, EVP_PKEY* key) {
+  // RFC 8410: Ed25519 and Ed448 take no digest.
+  const bool has_digest = EVP_PKEY_is_a(key, "ED25519") == 0 && EVP_PKEY_is_a(key, "ED448") == 0;
+  must(X509_sign(certificate, key, has_digest ? EVP_sha256() : nullptr) > 0);
+}
+
 Leaf make_leaf(const LeafOptions& options, const Leaf* issuer) {
   Leaf leaf;
-  leaf.key = new_key();
+  leaf.key = new_key(options.key);
   leaf.certificate =
       unsigned_certificate(leaf.key.get(), options.common_name, options.days_from, options.days_to);
   X509* certificate = leaf.certificate.get();
@@ -76,8 +91,7 @@ Leaf make_leaf(const LeafOptions& options, const Leaf* issuer) {
     names += (names.empty() ? "DNS:" : ",DNS:") + name;
   }
   if (!names.empty()) add_extension(certificate, signer, NID_subject_alt_name, names);
-  EVP_PKEY* key = issuer != nullptr ? issuer->key.get() : leaf.key.get();
-  must(X509_sign(certificate, key, EVP_sha256()) > 0);
+  sign(certificate, issuer != nullptr ? issuer->key.get() : leaf.key.get());
   return leaf;
 }
 
@@ -91,14 +105,14 @@ sockaddr_in address_of(const std::string& address, std::uint16_t port) {
 
 }  // namespace
 
-TestAuthority::TestAuthority(const std::string& common_name) {
-  root_.key = new_key();
+TestAuthority::TestAuthority(const std::string& common_name, const std::string& key) {
+  root_.key = new_key(key);
   root_.certificate = unsigned_certificate(root_.key.get(), common_name, -30, 300);
   X509* certificate = root_.certificate.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
   add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
   add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
-  must(X509_sign(certificate, root_.key.get(), EVP_sha256()) > 0);
+  sign(certificate, root_.key.get());
 }
 
 Leaf TestAuthority::issue(const LeafOptions& options) const { return make_leaf(options, &root_); }

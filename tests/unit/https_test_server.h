@@ -33,12 +33,16 @@ struct OpenSslFree {
 template <class T>
 using Handle = std::unique_ptr<T, OpenSslFree>;
 
+// A curve of NIST, RSA, RSA-PSS, ED25519 or ED448.
+inline constexpr const char* kUsualKey = "P-256";
+
 struct LeafOptions {
   std::string common_name{};
   std::vector<std::string> dns_names{};
   long days_from = -1;  // valid from, counted from now
   long days_to = 30;
   bool is_for_servers = true;  // false: extended key usage is that of clients
+  std::string key = kUsualKey;
 };
 
 struct Leaf {
@@ -48,7 +52,7 @@ struct Leaf {
 
 class TestAuthority {
  public:
-  explicit TestAuthority(const std::string& common_name);
+  explicit TestAuthority(const std::string& common_name, const std::string& key = kUsualKey);
   Leaf issue(const LeafOptions& options) const;
   static Leaf self_signed(const LeafOptions& options);
   std::string pem() const;
