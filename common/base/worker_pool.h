@@ -9,7 +9,8 @@
 // Callbacks: `done` comes after `work` has returned, never inside submit(), and never once the pool
 // is being destroyed; it may call submit(), but must not destroy the pool. What `work` throws is
 // caught and logged, `done` still runs.
-// Limits: as many threads as told, each begun when there is work for it, and max_queued pieces of work beyond those that run.
+// Limits: as many threads as told, each begun when there is work for it, and max_queued pieces of
+// work beyond those that run.
 #pragma once
 
 #include <atomic>
@@ -61,7 +62,7 @@ class WorkerPool {
   std::atomic<bool> is_stopping_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> queue_;  // under mutex_
+  std::deque<Item> queue_;            // under mutex_
   std::vector<std::thread> threads_;  // the loop's thread
 };
 

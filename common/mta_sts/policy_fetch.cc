@@ -121,12 +121,10 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     has_tried_ = true;
     client_.send({host_, kPolicyPath, std::move(addresses)},
                  [self = shared_from_this(), on_answer = std::move(on_answer)](
-                    const http::HttpResult& result) { on_answer(result); });
+                     const http::HttpResult& result) { on_answer(result); });
   }
 
-  void note_dns_failure(const AddressResult& found) {
-    failure_ = dns_fault(host_, found.error());
-  }
+  void note_dns_failure(const AddressResult& found) { failure_ = dns_fault(host_, found.error()); }
 
   dns::Resolver& resolver_;
   http::Client& client_;

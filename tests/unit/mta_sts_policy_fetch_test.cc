@@ -30,7 +30,7 @@ class ClientByAddress : public http::Client {
   std::map<std::string, HttpError> failures;
   std::vector<std::string> tried;  // the addresses of one request in one text
 
-  void get(const http::HttpRequest& request, http::HttpCallback callback) override {
+  void send(http::HttpRequest request, http::HttpCallback callback) override {
     std::string all;
     for (const auto& address : request.addresses) all += (all.empty() ? "" : " ") + address.text();
     tried.push_back(all);

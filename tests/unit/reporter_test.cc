@@ -53,6 +53,9 @@ class PromptResolver : public dns::Resolver {
   }
   void mx(const std::string&, dns::DnsCallback<dns::MxRecord>) override { std::abort(); }
   void addresses(const std::string&, dns::DnsCallback<base::IpAddress>) override { std::abort(); }
+  void family(const std::string&, dns::AddressFamily, dns::DnsCallback<base::IpAddress>) override {
+    std::abort();
+  }
   void tlsa(const std::string&, dns::DnsCallback<dns::TlsaRecord>) override { std::abort(); }
   void cname(const std::string&, dns::DnsCallback<std::string>) override { std::abort(); }
 
