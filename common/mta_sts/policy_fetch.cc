@@ -63,7 +63,7 @@ base::Failure<FetchFault> http_fault(const base::Failure<http::HttpError>& failu
 // where it is needed:
 //   A -> GET -> done
 //     no A, or an error -> AAAA -> GET -> done
-//          no connection -> AAAA -> GET -> done, or without AAAA the first failure
+//         no connection -> AAAA -> GET -> done, or without AAAA the first failure
 class Fetch : public std::enable_shared_from_this<Fetch> {
  public:
   Fetch(dns::Resolver& resolver, http::Client& client, std::string host, FetchCallback callback)
@@ -94,7 +94,10 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     }
     failure_ = fault(ResultType::kStsPolicyFetchError, host_ + ": no address in DNS");
     if (!found.ok()) note_dns_failure(found);
-    if (found.ok() && !found.value().name_exists) return callback_(failure_);
+    // Who was silent once would be so again, for as long, and somebody waits.
+    const bool is_hopeless =
+        found.ok() ? !found.value().name_exists : found.error().code == dns::DnsError::kTimeout;
+    if (is_hopeless) return callback_(failure_);
     ask_ipv6();
   }
 
