@@ -108,7 +108,7 @@ class DkimKey(Folder):
     def test_relative_path_becomes_whole(self):
         done = self.dkim_key("--out", "./sub/../dkim.pem", cwd=self.folder)
         self.assertEqual(done.returncode, OK, done.stderr)
-        self.assertIn(f'"{self.key}"', done.stdout)
+        self.assertIn(f'tlsrpt2026:{self.key}"', done.stdout)
         self.assertTrue(self.key.exists())
 
     def test_nothing_is_replaced(self):
