@@ -170,6 +170,8 @@ Result<TableSetting, ConfigError> read_table(const ConfigKey& key, const std::st
     std::vector<std::string> texts;
     if (const auto* text = value.as_string()) {
       texts.push_back(text->get());
+    } else if (const auto* flag = value.as_boolean()) {
+      texts.emplace_back(flag->get() ? "true" : "false");
     } else if (value.is_date() || value.is_date_time()) {
       std::ostringstream text;
       value.visit([&text](const auto& one) {
@@ -184,7 +186,8 @@ Result<TableSetting, ConfigError> read_table(const ConfigKey& key, const std::st
       }
       texts = std::move(list).value();
     } else {
-      return fail(ConfigError::kValue, fmt::format("{}: is a text or a list of texts", name.str()));
+      return fail(ConfigError::kValue,
+                  fmt::format("{}: is a text, true or false, or a list of texts", name.str()));
     }
     setting.members.emplace(name.str(), std::move(texts));
   }

@@ -116,9 +116,11 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
      "= \"root\"."},
     {"report.only_failures", kFlag, "false",
      "Send no report about a day of successes. Domain owners want those too: as a sign of life."},
-    {"report.ignore_own_mails", kFlag, "true",
-     "Send no report about a day on which a domain met no more sessions than it was sent reports, "
-     "so that reports don't trigger reports."},
+    {"report.ignore_own_mails", kFlag, "false",
+     "Send no report about a day without failures on which a domain met no more sessions than it "
+     "was "
+     "sent report mails: for mail servers that count the sessions of those, so that reports don't "
+     "trigger reports. Postfix does not count them since August 2025."},
     {"report.max_recipients", kInteger, "8", "Destinations of one record that get a report.", "", 1,
      32},
     {"report.max_mails_to_mailbox", kInteger, "1000",
@@ -140,7 +142,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
 
     {"report_rule", kTableList, "[]",
      "What holds for the reports to a domain (\"*\": all without a rule of their own): skip = "
-     "\"true\"; or recipients, in place of those its record names; or copies, beside them. Both "
+     "true; or recipients, in place of those its record names; or copies, beside them. Both "
      "are "
      "lists of mailto:, https: and file:/FOLDER.",
      "domain|skip|recipients|copies"},

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,8 @@ struct HttpRequest {
   std::uint16_t port = 0;                  // 0: the client's own
   HttpMethod method = HttpMethod::kGet;
   std::string content_type{};  // of the body; kPost alone has one
-  std::string body{};
+  // Of a kPost; shared, because a report may have many readers.
+  std::shared_ptr<const std::string> body{};
 };
 
 struct HttpResponse {

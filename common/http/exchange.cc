@@ -27,6 +27,10 @@ std::string seconds_text(std::chrono::milliseconds span) {
 
 // RFC 9112 §3.2: Host has the port where it is not the scheme's. HttpsSettings::port is for tests
 // and not told.
+std::string_view body_of(const HttpRequest& request) {
+  return request.body == nullptr ? std::string_view() : std::string_view(*request.body);
+}
+
 std::string request_head(const HttpRequest& request) {
   const bool is_post = request.method == HttpMethod::kPost;
   std::string head =
@@ -35,7 +39,7 @@ std::string request_head(const HttpRequest& request) {
   head += std::string("\r\nUser-Agent: ") + kUserAgent + "\r\nAccept: */*\r\n";
   if (is_post) {
     head += "Content-Type: " + request.content_type +
-            "\r\nContent-Length: " + std::to_string(request.body.size()) + "\r\n";
+            "\r\nContent-Length: " + std::to_string(body_of(request).size()) + "\r\n";
   }
   return head + "Connection: close\r\n\r\n";
 }
@@ -206,7 +210,7 @@ void Exchange::send_request() {
 // The same bytes until they are sent, as TlsStream::write() wants it.
 std::string_view Exchange::unsent_piece() const {
   if (sent_ < outgoing_.size()) return std::string_view(outgoing_).substr(sent_);
-  const std::string_view body = request_.body;
+  const std::string_view body = body_of(request_);
   return body.substr(sent_ - outgoing_.size(), kSendPieceBytes);
 }
 

@@ -83,7 +83,7 @@ void HttpsSubmission::submit(const ReportTarget& target, std::shared_ptr<const s
         if (!addresses.ok()) return callback(addresses.error());
         http::HttpRequest ready = request;
         ready.addresses = std::move(addresses).value();
-        ready.body = *gzip;
+        ready.body = gzip;
         client_.send(std::move(ready),
                      [alive, callback, host = request.host](const http::HttpResult& result) {
                        if (*alive) callback(outcome_of(host, result));

@@ -4,12 +4,11 @@
 // Ownership: borrows resolver and client. Destroyed with submissions under way it calls nobody.
 // Threads: the loop's thread; a callback never runs inside submit(), and must not destroy this.
 // Trust: whoever published the record chose the host, so it is connected to only by addresses that
-// are
-//   public, unless private ones are allowed. Its certificate must be valid (§3 and §7 would let us
-//   ignore that): a report tells who mails whom.
+//   are public, unless private ones are allowed. Its certificate must be valid (§3 and §7 would let
+//   us ignore that): a report tells who mails whom.
 // Errors: success is a 2xx status and nothing else; redirects are not followed. kRefused: status
-// 410, or
-//   no public address. All else gets repaired, perhaps within the day: kTemporary, kTimeout.
+//   410, or no public address. All else gets repaired, perhaps within the day: kTemporary,
+//   kTimeout.
 // Limits: kMaxTargetAddresses; time and size as the client has them.
 // Known gaps: behind a proxy (https.proxy) the proxy resolves the name once more, and its own rules
 //   say where it may lead.

@@ -57,20 +57,6 @@ SubmissionError error_of(base::ChildError error) {
   return SubmissionError::kSystem;
 }
 
-// sysexits.h: what this mail or its addresses are to blame for stays as it is; the rest is the
-// state of a server, which gets repaired.
-SubmissionError error_of_exit(int status) {
-  switch (status) {
-    case EX_USAGE:
-    case EX_DATAERR:
-    case EX_NOUSER:
-    case EX_NOHOST:
-      return SubmissionError::kRefused;
-    default:
-      return SubmissionError::kTemporary;
-  }
-}
-
 Outcome<SubmissionError> submit_by_program(const MailSettings& settings, const OutgoingMail& mail,
                                            const std::atomic<bool>& is_stopping) {
   const base::ChildCommand command{{settings.sendmail, "-i", "-f", mail.from, "--", mail.to},
@@ -82,7 +68,8 @@ Outcome<SubmissionError> submit_by_program(const MailSettings& settings, const O
   const std::string& said = end.value().errors.empty() ? end.value().output : end.value().errors;
   std::string detail = fmt::format("{}: exit status {}", settings.sendmail, end.value().status);
   if (!said.empty()) detail += ": " + shown_reply(said);
-  return fail(error_of_exit(end.value().status), std::move(detail));
+  // Whatever the status: it is this site's own program, and its settings get repaired.
+  return fail(SubmissionError::kTemporary, std::move(detail));
 }
 
 }  // namespace

@@ -6,15 +6,15 @@
 //   where it is offered. No credentials, no proxy, no .netrc. Both addresses must be plain
 //   (base/mail_address.h) and not begin with a dash; they are checked here once more, and nothing
 //   goes through a shell.
-// Errors: SubmissionError; the detail has the server's own words, printable and cut. kRefused is a
-// 5xx
-//   reply, or an exit status that speaks of this mail or its addresses (sysexits.h).
+// Errors: SubmissionError; the detail has the server's own words, printable and cut. kRefused is an
+//   address that can't be: no reply and no exit status is, because it is this site's own server
+//   that speaks, and its settings get repaired.
 // Limits: settings.timeout for the whole; the end of an SMTP connection (QUIT) may take as long
 // once
 //   more. The word to stop is heeded within about a second.
 // Known gaps: a process that gave up new privileges for good (base::become_user()) can't use a
-// sendmail
-//   that is setuid or setgid for its queue, as Postfix's postdrop is: there SMTP is the way.
+//   sendmail that is setuid or setgid for its queue, as Postfix's postdrop is: there SMTP is the
+//   way.
 #pragma once
 
 #include <atomic>

@@ -56,7 +56,7 @@ tlsrpt::PolicyResult make_policy(const StoredPolicy& stored, const std::string& 
 std::string report_id(const base::HashKey& key, DayNumber day, std::string_view domain) {
   std::string text = "report id " + day_text(day) + " ";
   text += domain;
-  return fmt::format("{}T00:00:00Z_{:016x}", day_text(day), base::text_hash(key, text));
+  return fmt::format("{}.{:016x}", day_text(day), base::text_hash(key, text));
 }
 
 tlsrpt::Report make_report(const DomainResults& results, const ReportAuthor& author,

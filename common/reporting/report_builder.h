@@ -29,8 +29,8 @@ enum class BuildProblem {
   kReport,       // bytes that are no report of ours
 };
 
-// "2026-11-24T00:00:00Z_0123456789abcdef": unique among the reports of this site (§4.4), and the
-// same each time. Hidden from others by the store's own key.
+// "2026-11-24.0123456789abcdef": unique among the reports of this site (§4.4), the same each time,
+// and fit for Report-ID and Message-ID as it is (§5.3). Hidden from others by the store's own key.
 std::string report_id(const base::HashKey& key, DayNumber day, std::string_view domain);
 
 tlsrpt::Report make_report(const DomainResults& results, const ReportAuthor& author,

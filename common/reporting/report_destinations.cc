@@ -1,7 +1,6 @@
 // report_destinations.cc - see report_destinations.h.
 #include "common/reporting/report_destinations.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "common/reporting/report_target.h"
@@ -12,12 +11,10 @@ namespace {
 
 Destinations nobody(std::string why) { return {Destinations::Kind::kNobody, std::move(why), {}}; }
 
-// One that is there already stays as it is: the operator's copy to a reader of the record is one.
+// Where the record names the same place, the operator's word goes before what holds for records.
 void add_own(std::vector<RecipientRow>& recipients, const std::vector<std::string>& uris) {
   for (const std::string& uri : uris) {
-    const bool is_there = std::any_of(recipients.begin(), recipients.end(),
-                                      [&uri](const RecipientRow& row) { return row.uri == uri; });
-    if (is_there) continue;
+    std::erase_if(recipients, [&uri](const RecipientRow& row) { return row.uri == uri; });
     RecipientRow row;
     row.uri = uri;
     row.origin = Origin::kRule;

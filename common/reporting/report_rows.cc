@@ -53,6 +53,14 @@ ReportRow report_of(const Row& row) {
   return report;
 }
 
+// An attempt may follow: now, or when the operator says so.
+bool needs_bytes(const ReportRow& row) {
+  return has_something_due(row.state) ||
+         std::any_of(row.recipients.begin(), row.recipients.end(), [](const RecipientRow& one) {
+           return one.attempts > 0 && one.state != RecipientState::kSent;
+         });
+}
+
 StoreOutcome write_recipients(Transaction& transaction, const ReportRow& row) {
   for (const RecipientRow& one : row.recipients) {
     auto written = transaction.run(
@@ -65,6 +73,18 @@ StoreOutcome write_recipients(Transaction& transaction, const ReportRow& row) {
     if (!written.ok()) return written;
   }
   return done();
+}
+
+// One reader's mailbox, however it is written: letter case and what follows a '+' tell nobody
+// apart.
+std::string mailbox_key(std::string mailbox) {
+  std::transform(mailbox.begin(), mailbox.end(), mailbox.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  const std::size_t at = mailbox.rfind('@');
+  const std::size_t plus = mailbox.find('+');
+  if (plus != 0 && plus < at) mailbox.erase(plus, at - plus);
+  return mailbox;
 }
 
 // Counts a mail for the mailbox; false: the bound is reached.
@@ -135,15 +155,22 @@ StoreResult<std::vector<DayNumber>> days_to_plan(Transaction& transaction, DayNu
   }
 }
 
+StoreOutcome plan_domain(Transaction& transaction, const base::HashKey& key, DayNumber day,
+                         const std::string& domain, base::WallTime now) {
+  return transaction.run(
+      "INSERT INTO reports (day, domain, state, attempts, since, next_at, created, why, report) "
+      "SELECT ?1, ?2, 0, 0, 0, ?3, 0, '', '' WHERE EXISTS "
+      "(SELECT 1 FROM results WHERE day = ?1 AND domain = ?2) "
+      "ON CONFLICT (day, domain) DO NOTHING",
+      {day, domain, as_number(due_time(key, day, domain, now))});
+}
+
 StoreResult<std::string> plan_domains(Transaction& transaction, const base::HashKey& key,
                                       DayNumber day, const std::string& after, base::WallTime now) {
   auto domains = read_domains(transaction, day, after, kMaxPlannedAtOnce);
   if (!domains.ok()) return domains.error();
   for (const std::string& domain : domains.value()) {
-    auto written = transaction.run(
-        "INSERT INTO reports (day, domain, state, attempts, since, next_at, created, why, report) "
-        "VALUES (?1, ?2, 0, 0, 0, ?3, 0, '', '') ON CONFLICT (day, domain) DO NOTHING",
-        {day, domain, as_number(due_time(key, day, domain, now))});
+    auto written = plan_domain(transaction, key, day, domain, now);
     if (!written.ok()) return written.error();
   }
   if (domains.value().size() < kMaxPlannedAtOnce) return std::string();
@@ -153,6 +180,21 @@ StoreResult<std::string> plan_domains(Transaction& transaction, const base::Hash
 StoreOutcome close_day(Transaction& transaction, DayNumber day) {
   return transaction.run("INSERT INTO report_days (day) VALUES (?1) ON CONFLICT (day) DO NOTHING",
                          {day});
+}
+
+StoreOutcome follow_clock(Transaction& transaction, base::WallTime now) {
+  const std::int64_t latest = as_number(now + kLongestAhead);
+  auto recipients = transaction.run(
+      "UPDATE report_recipients SET next_at = ?1 WHERE state = 0 AND next_at > ?2 AND report IN "
+      "(SELECT id FROM reports WHERE state < 2 AND next_at > ?2)",
+      {as_number(now), latest});
+  if (!recipients.ok()) return recipients;
+  auto reports = transaction.run(
+      "UPDATE reports SET next_at = ?1 + id % ?3, since = MIN(since, ?1) "
+      "WHERE state < 2 AND next_at > ?2",
+      {as_number(now), latest, static_cast<std::int64_t>(kMakeUpSpread.count())});
+  if (!reports.ok()) return reports;
+  return transaction.run("DELETE FROM report_days WHERE day >= ?1", {day_of(now) - 1});
 }
 
 StoreResult<std::vector<ReportRow>> due_reports(Transaction& transaction, base::WallTime now,
@@ -202,12 +244,17 @@ StoreResult<std::string> read_report_bytes(Transaction& transaction, std::int64_
 }
 
 StoreOutcome write_report(Transaction& transaction, const ReportRow& row) {
-  auto written = transaction.run(
+  // A store that was set aside meanwhile has other rows by these numbers.
+  bool is_there = false;
+  auto written = transaction.query(
       "UPDATE reports SET state = ?2, attempts = ?3, since = ?4, next_at = ?5, created = ?6, "
-      "why = ?7, report = CASE WHEN ?2 < 2 THEN report ELSE '' END WHERE id = ?1",
+      "why = ?7, report = CASE WHEN ?10 THEN report ELSE '' END "
+      "WHERE id = ?1 AND day = ?8 AND domain = ?9 RETURNING id",
       {row.id, as_number(row.state), static_cast<std::int64_t>(row.attempts), as_number(row.since),
-       as_number(row.next_at), as_number(row.created), row.why});
-  if (!written.ok()) return written;
+       as_number(row.next_at), as_number(row.created), row.why, row.day, row.domain,
+       static_cast<std::int64_t>(needs_bytes(row) ? 1 : 0)},
+      [&is_there](const Row&) { is_there = true; });
+  if (!written.ok() || !is_there) return written;
   return write_recipients(transaction, row);
 }
 
@@ -215,18 +262,27 @@ StoreOutcome write_built(Transaction& transaction, ReportRow& row, const std::st
                          const MailboxBound& bound) {
   constexpr std::string_view kMailto = "mailto:";
   for (RecipientRow& one : row.recipients) {
-    const bool is_mail = one.state == RecipientState::kWaiting && one.uri.starts_with(kMailto);
-    if (!is_mail) continue;
-    auto taken = take_mail(transaction, one.uri.substr(kMailto.size()), bound);
+    // The operator knows how much he asks for.
+    const bool is_bounded = one.state == RecipientState::kWaiting &&
+                            one.origin == Origin::kRecord && one.uri.starts_with(kMailto);
+    if (!is_bounded) continue;
+    auto taken = take_mail(transaction, mailbox_key(one.uri.substr(kMailto.size())), bound);
     if (!taken.ok()) return taken.error();
     if (taken.value()) continue;
     one.state = RecipientState::kRefused;
     one.why = "the mailbox has got " + std::to_string(bound.max_mails) +
               " reports today, as many as report.max_mails_to_mailbox allows";
   }
+  // Whoever the record named before, and names no more, gets nothing.
+  auto withdrawn =
+      transaction.run("DELETE FROM report_recipients WHERE report = ?1 AND state <> ?2",
+                      {row.id, as_number(RecipientState::kSent)});
+  if (!withdrawn.ok()) return withdrawn;
   auto written = write_report(transaction, row);
   if (!written.ok() || !has_something_due(row.state)) return written;
-  return transaction.run("UPDATE reports SET report = ?2 WHERE id = ?1", {row.id, bytes});
+  return transaction.run(
+      "UPDATE reports SET report = ?2 WHERE id = ?1 AND day = ?3 AND domain = ?4",
+      {row.id, bytes, row.day, row.domain});
 }
 
 StoreResult<std::uint64_t> mails_to_domain(Transaction& transaction, DayNumber day,
@@ -243,20 +299,21 @@ StoreResult<std::uint64_t> mails_to_domain(Transaction& transaction, DayNumber d
 StoreResult<std::uint64_t> put_forward(Transaction& transaction, DayNumber day,
                                        const std::string& domain, base::WallTime now) {
   std::uint64_t rows = 0;
-  // Built already: state 1 again where a recipient waits. Its bytes went when it was settled, so
-  // what was given up for all recipients is looked up and built anew: the same report again.
+  // One domain: at once, and also where it was not to be sent before. A day: spread a little. What
+  // is built has its bytes still, and they are sent.
+  const std::int64_t spread = domain.empty() ? kForwardSpread.count() : 1;
   auto moved = transaction.query(
-      "UPDATE reports SET next_at = MIN(next_at, ?3), since = 0, attempts = 0, "
-      "state = CASE WHEN state = 1 THEN 1 ELSE 0 END "
-      "WHERE day = ?1 AND (?2 = '' OR domain = ?2) AND (state IN (0, 1, 4) OR (state = 2 AND "
-      "EXISTS (SELECT 1 FROM report_recipients r WHERE r.report = reports.id AND r.state = 3))) "
-      "RETURNING id",
-      {day, domain, as_number(now)}, [&rows](const Row&) { ++rows; });
+      "UPDATE reports SET next_at = MIN(next_at, ?3 + id % ?4), since = ?3, attempts = 0, "
+      "state = CASE WHEN report <> '' THEN 1 ELSE 0 END "
+      "WHERE day = ?1 AND (?2 = '' OR domain = ?2) AND (state IN (0, 1, 4) "
+      "OR (state = 3 AND ?2 <> '') OR (state = 2 AND EXISTS (SELECT 1 FROM report_recipients r "
+      "WHERE r.report = reports.id AND r.attempts > 0 AND r.state IN (2, 3)))) RETURNING id",
+      {day, domain, as_number(now), spread}, [&rows](const Row&) { ++rows; });
   if (!moved.ok()) return moved.error();
   auto recipients = transaction.run(
-      "UPDATE report_recipients SET next_at = MIN(next_at, ?3), attempts = 0, state = 0 "
-      "WHERE state IN (0, 3) AND report IN "
-      "(SELECT id FROM reports WHERE day = ?1 AND (?2 = '' OR domain = ?2))",
+      "UPDATE report_recipients SET next_at = ?3, attempts = 0, state = 0 "
+      "WHERE (state = 0 OR (state IN (2, 3) AND attempts > 0)) AND report IN "
+      "(SELECT id FROM reports WHERE day = ?1 AND (?2 = '' OR domain = ?2) AND state < 2)",
       {day, domain, as_number(now)});
   if (!recipients.ok()) return recipients.error();
   return rows;

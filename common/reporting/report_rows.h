@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +24,11 @@ namespace strictmx::reporting {
 inline constexpr std::size_t kMaxPlannedAtOnce = 2000;
 inline constexpr std::size_t kMaxDroppedReports = 1000;
 inline constexpr std::size_t kMaxListed = 500;
+// A day that the operator has sent at once is spread over this.
+inline constexpr std::chrono::seconds kForwardSpread{60};
+// No time that is planned lies further ahead (report_schedule.h: kSpread, kLongestRetry), but where
+// the clock has been set back since.
+inline constexpr std::chrono::hours kLongestAhead{5};
 
 // Stored as these numbers; the first two have something due.
 enum class ReportState {
@@ -81,12 +87,19 @@ struct MailboxBound {
 
 // Days before `today` with results that are not closed, the newest first.
 StoreResult<std::vector<DayNumber>> days_to_plan(store::Transaction& transaction, DayNumber today);
+// A row for the domain, if it has results on the day and no row yet.
+StoreOutcome plan_domain(store::Transaction& transaction, const base::HashKey& key, DayNumber day,
+                         const std::string& domain, base::WallTime now);
 // A row for each of the next domains of the day behind `after`, with the time when it is due; those
 // that have one keep it. The last domain, or nothing when the day has no more.
 StoreResult<std::string> plan_domains(store::Transaction& transaction, const base::HashKey& key,
                                       DayNumber day, const std::string& after, base::WallTime now);
 // No more domains are expected.
 StoreOutcome close_day(store::Transaction& transaction, DayNumber day);
+
+// Puts right what a clock that was ahead has left: times out of reach, and days closed that are not
+// two days old.
+StoreOutcome follow_clock(store::Transaction& transaction, base::WallTime now);
 
 // Waiting or sending, next_at not after `now`, the earliest first; without recipients.
 StoreResult<std::vector<ReportRow>> due_reports(store::Transaction& transaction, base::WallTime now,
@@ -101,7 +114,8 @@ StoreResult<std::string> read_report_bytes(store::Transaction& transaction, std:
 // State, attempts, since, next_at, created and why of the row, and its recipients as they are
 // in it. A row without anything due loses its bytes.
 StoreOutcome write_report(store::Transaction& transaction, const ReportRow& row);
-// The same, with the report's bytes. Mail recipients beyond the bound become kRefused in `row`.
+// The same, with the report's bytes. Recipients that are stored and not in the row go, unless they
+// have got it. Mailboxes of the record beyond the bound become kRefused in `row`.
 StoreOutcome write_built(store::Transaction& transaction, ReportRow& row, const std::string& bytes,
                          const MailboxBound& bound);
 
@@ -109,8 +123,9 @@ StoreOutcome write_built(store::Transaction& transaction, ReportRow& row, const 
 StoreResult<std::uint64_t> mails_to_domain(store::Transaction& transaction, DayNumber day,
                                            const std::string& domain);
 
-// Due now: what waits of the day (and of the domain, if one is given), and what was given up there.
-// How many rows.
+// Due now: what waits of the day (and of the domain, if one is given), what was given up there, and
+// recipients that refused it after an attempt; of a domain that is given also what was not to be
+// sent. Whoever has got it stays so. How many rows.
 StoreResult<std::uint64_t> put_forward(store::Transaction& transaction, DayNumber day,
                                        const std::string& domain, base::WallTime now);
 

@@ -26,7 +26,10 @@ base::Result<std::vector<std::string>, RuleError> read_uris(const char* member,
         return fail(RuleError::kUri,
                     std::string(member) + ": wants file:/FOLDER, not " + base::shown(uri, 200));
       }
-      read.push_back(uri);
+      // One folder is one recipient, however it is written.
+      const std::size_t last = uri.find_last_not_of('/');
+      read.push_back(last < kFileScheme.size() ? std::string(kFileScheme) + "/"
+                                               : uri.substr(0, last + 1));
       continue;
     }
     auto target = read_target(uri);

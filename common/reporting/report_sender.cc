@@ -101,7 +101,7 @@ base::Outcome<SubmissionError> write_to_folder(const std::string& folder,
 }
 
 SubmittingSender::~SubmittingSender() {
-  *is_stopping_ = true;
+  stop();
   *is_alive_ = false;
 }
 
@@ -111,9 +111,9 @@ void SubmittingSender::set_settings(Settings settings) {
 
 void SubmittingSender::send(const Delivery& delivery, const Callback& callback) {
   if (delivery.uri.starts_with(kFileScheme)) {
-    run([delivery, folder = delivery.uri.substr(
-                       kFileScheme.size())] { return write_to_folder(folder, delivery); },
-        callback);
+    const std::string folder = delivery.uri.substr(kFileScheme.size());
+    run(
+        writers_, [delivery, folder] { return write_to_folder(folder, delivery); }, callback);
     return;
   }
   const auto target = read_target(delivery.uri);
@@ -125,32 +125,43 @@ void SubmittingSender::send(const Delivery& delivery, const Callback& callback) 
                       });
     return;
   }
-  run(
-      [delivery, target, settings = settings_,
-       is_stopping = is_stopping_]() -> base::Outcome<SubmissionError> {
-        if (!target.ok()) return fail(SubmissionError::kRefused, target.error().detail);
-        const std::string& mailbox = target.value().mailbox;
-        auto text = compose_mail(settings->author, delivery, mailbox);
-        if (!text.ok()) return text.error();
-        return submit_mail(settings->mail,
-                           {settings->author.from, mailbox, std::move(text).value()}, *is_stopping);
-      },
-      callback);
+  const auto work = [delivery, target, settings = settings_,
+                     common = common_]() -> base::Outcome<SubmissionError> {
+    if (!target.ok()) return fail(SubmissionError::kRefused, target.error().detail);
+    return submit(*settings, delivery, target.value().mailbox, *common);
+  };
+  run(mailers_, work, callback);
 }
 
-void SubmittingSender::run(std::function<base::Outcome<SubmissionError>()> work,
+base::Outcome<SubmissionError> SubmittingSender::submit(const Settings& settings,
+                                                        const Delivery& delivery,
+                                                        const std::string& mailbox,
+                                                        Common& common) {
+  const base::SystemClock clock;
+  if (clock.steady() < common.paused_until.load()) {
+    return fail(SubmissionError::kTemporary, "the mail server did not answer a moment ago");
+  }
+  auto text = compose_mail(settings.author, delivery, mailbox);
+  if (!text.ok()) return text.error();
+  auto outcome = submit_mail(
+      settings.mail, {settings.author.from, mailbox, std::move(text).value()}, common.is_stopping);
+  if (!outcome.ok() && outcome.error().code == SubmissionError::kTimeout) {
+    common.paused_until = clock.steady() + kMailPause;
+  }
+  return outcome;
+}
+
+void SubmittingSender::run(base::WorkerPool& pool,
+                           std::function<base::Outcome<SubmissionError>()> work,
                            const Callback& callback) {
   auto outcome = std::make_shared<base::Outcome<SubmissionError>>(
       fail(SubmissionError::kSystem, "the attempt ended without a result"));
-  const bool is_taken = pool_.submit([outcome, work = std::move(work)] { *outcome = work(); },
-                                     [outcome, callback, alive = is_alive_] {
-                                       if (*alive) callback(*outcome);
-                                     });
-  if (is_taken) return;
-  *outcome = fail(SubmissionError::kTemporary, "too many mails wait for their turn");
-  loop_.post([outcome, callback, alive = is_alive_] {
+  const auto tell = [outcome, callback, alive = is_alive_] {
     if (*alive) callback(*outcome);
-  });
+  };
+  if (pool.submit([outcome, work = std::move(work)] { *outcome = work(); }, tell)) return;
+  *outcome = fail(SubmissionError::kTemporary, "too many reports wait for their turn");
+  loop_.post(tell);
 }
 
 }  // namespace strictmx::reporting

@@ -22,13 +22,14 @@ using base::done;
 using store::Pace;
 using store::Transaction;
 
+// A session that was judged by two policies is one of each: the most of one policy is what is sure.
 SessionCounts sessions_of(const DomainResults& results) {
-  SessionCounts sum;
+  SessionCounts most;
   for (const StoredPolicy& policy : results.policies) {
-    sum.succeeded += policy.sessions.succeeded;
-    sum.failed += policy.sessions.failed;
+    most.succeeded = std::max(most.succeeded, policy.sessions.succeeded);
+    most.failed = std::max(most.failed, policy.sessions.failed);
   }
-  return sum;
+  return most;
 }
 
 bool is_waiting(const RecipientRow& row) { return row.state == RecipientState::kWaiting; }
@@ -104,8 +105,8 @@ std::string Reporter::Material::why_not(const ReporterSettings& settings) const 
   if (settings.only_failures && sessions.failed == 0) {
     return "only successes, and report.only_failures is set";
   }
-  if (settings.ignores_own_mails && sessions.succeeded + sessions.failed <= mails) {
-    return "no more sessions than reports sent to it that day (report.ignore_own_mails)";
+  if (settings.ignores_own_mails && sessions.failed == 0 && sessions.succeeded <= mails) {
+    return "no more sessions than report mails to it that day (report.ignore_own_mails)";
   }
   return {};
 }
@@ -147,10 +148,19 @@ void Reporter::look() {
   fill();
 }
 
-void Reporter::note_store_failure(const std::string& reason) {
+void Reporter::note_read_failure(const std::string& reason) {
+  ++counters_.store_failures;
+  base::log_warning("reports can't be read from the store", {{"reason", reason}});
+}
+
+void Reporter::note_write_failure(const std::string& reason) {
   ++counters_.store_failures;
   if (std::exchange(is_store_failing_, true)) return;
-  base::log_error("reports can't be stored, no more are begun", {{"reason", reason}});
+  base::log_error("reports can't be stored, no more are sent", {{"reason", reason}});
+}
+
+void Reporter::note_written() {
+  if (std::exchange(is_store_failing_, false)) base::log_info("reports are stored again");
 }
 
 // ---- planning
@@ -159,17 +169,21 @@ void Reporter::plan() {
   const DayNumber today = day_of(clock_.now());
   const bool is_fresh = planned_on_ == today && clock_.steady() - planned_at_ < kPlanInterval;
   if (is_planning_ || is_fresh) return;
-  if (complete_until_ && complete_until_() < day_start(today)) return;
+  if (!is_complete(today - 1)) return;
   is_planning_ = true;
   planned_on_ = today;
   planned_at_ = clock_.steady();
   read_with<std::vector<DayNumber>>(
       database_,
-      [today, is_on = settings_.is_on](Transaction& transaction) {
+      [today, now = clock_.now(), is_on = settings_.is_on](Transaction& transaction) {
+        if (auto followed = follow_clock(transaction, now); !followed.ok()) {
+          return StoreResult<std::vector<DayNumber>>(followed.error());
+        }
         auto days = days_to_plan(transaction, today);
         if (!days.ok() || is_on) return days;
         // What passed while reports were off is nobody's business later.
         for (const DayNumber day : days.value()) {
+          if (day >= today - 1) continue;  // they may be on again in a moment
           auto closed = close_day(transaction, day);
           if (!closed.ok()) return StoreResult<std::vector<DayNumber>>(closed.error());
         }
@@ -178,7 +192,7 @@ void Reporter::plan() {
       [this, alive = is_alive_](const StoreResult<std::vector<DayNumber>>& days) {
         if (!*alive) return;
         if (!days.ok()) {
-          note_store_failure(days.error().detail);
+          note_write_failure(days.error().detail);
           planned_on_.reset();
           is_planning_ = false;
           return;
@@ -214,7 +228,7 @@ void Reporter::plan_domains_after(DayNumber day, const std::string& after) {
       [this, alive = is_alive_, day](const StoreResult<std::string>& last) {
         if (!*alive) return;
         if (!last.ok()) {
-          note_store_failure(last.error().detail);
+          note_write_failure(last.error().detail);
           planned_on_.reset();
           is_planning_ = false;
         } else if (!last.value().empty() && keeps_on()) {
@@ -265,13 +279,16 @@ void Reporter::fill() {
         if (!*alive) return;
         is_asking_ = false;
         if (!due.ok()) {
-          note_store_failure(due.error().detail);
+          note_read_failure(due.error().detail);
           return;
         }
         has_more_due_ = due.value().size() >= limit;
         for (const ReportRow& row : due.value()) {
-          if (under_way_.size() >= kMaxUnderWay || !keeps_on()) break;
-          if (!under_way_.contains(row.id)) begin(row);
+          // While nothing can be written, one that is not built yet tries whether it can again.
+          const std::size_t most = is_store_failing_ ? 1 : kMaxUnderWay;
+          if (under_way_.size() >= most || !keeps_on()) break;
+          const bool would_send = is_store_failing_ && row.state == ReportState::kSending;
+          if (!would_send && !under_way_.contains(row.id)) begin(row);
         }
       });
 }
@@ -339,7 +356,7 @@ void Reporter::read_material(const WorkPointer& work) {
       [this, alive = is_alive_, work](const StoreResult<Material>& material) {
         if (!*alive) return;
         if (!material.ok() || !keeps_on()) {
-          if (!material.ok()) note_store_failure(material.error().detail);
+          if (!material.ok()) note_read_failure(material.error().detail);
           release(work);
           return;
         }
@@ -380,6 +397,10 @@ void Reporter::build(const WorkPointer& work, const Material& material) {
 }
 
 void Reporter::store_built(const WorkPointer& work) {
+  if (!keeps_on()) {
+    release(work);
+    return;
+  }
   const base::WallTime now = clock_.now();
   ReportRow& row = work->row;
   row.state = ReportState::kSending;
@@ -402,10 +423,11 @@ void Reporter::store_built(const WorkPointer& work) {
       [this, alive = is_alive_, work, stored](const StoreOutcome& outcome) {
         if (!*alive) return;
         if (!outcome.ok()) {
-          note_store_failure(outcome.error().detail);
+          note_write_failure(outcome.error().detail);
           release(work);
           return;
         }
+        note_written();
         for (const RecipientRow& one : stored->recipients) {
           if (one.state == RecipientState::kRefused) {
             ++counters_.recipients[static_cast<std::size_t>(one.state)];
@@ -433,7 +455,7 @@ void Reporter::read_built(const WorkPointer& work) {
       [this, alive = is_alive_, work](const StoreResult<Built>& built) {
         if (!*alive) return;
         if (!built.ok() || !keeps_on()) {
-          if (!built.ok()) note_store_failure(built.error().detail);
+          if (!built.ok()) note_read_failure(built.error().detail);
           release(work);
           return;
         }
@@ -446,7 +468,7 @@ void Reporter::read_built(const WorkPointer& work) {
 // ---- attempts
 
 void Reporter::attempt(const WorkPointer& work) {
-  if (is_stopping_) {
+  if (!keeps_on()) {
     release(work);
     return;
   }
@@ -553,11 +575,11 @@ void Reporter::on_saved(const WorkPointer& work, const StoreOutcome& outcome) {
   work->is_saving = false;
   if (!outcome.ok()) {
     // It stays under way, so that nobody gets it twice, until look() has it written.
-    note_store_failure(outcome.error().detail);
+    note_write_failure(outcome.error().detail);
     work->is_unsaved = true;
     return;
   }
-  if (std::exchange(is_store_failing_, false)) base::log_info("reports are stored again");
+  note_written();
   if (work->is_unsaved) {
     save(work);
   } else if (work->attempts_under_way == 0) {
@@ -567,25 +589,21 @@ void Reporter::on_saved(const WorkPointer& work, const StoreOutcome& outcome) {
 
 void Reporter::release(const WorkPointer& work) {
   under_way_.erase(work->row.id);
-  if (has_more_due_) fill();
+  if (has_more_due_ && !is_store_failing_) fill();
 }
 
 // ---- for the operator
 
-void Reporter::put_forward(DayNumber day, const std::string& domain,
-                           const std::function<void(const StoreResult<std::uint64_t>&)>& callback) {
+void Reporter::put_forward(DayNumber day, const std::string& domain, const Forwarded& callback) {
   read_with<std::uint64_t>(
       database_,
       [day, domain, now = clock_.now()](Transaction& transaction) -> StoreResult<std::uint64_t> {
-        // A day of which nothing is planned: its reports were off, or it has just ended.
-        auto key = read_text_key(transaction);
-        if (!key.ok()) return key.error();
-        std::string after;
-        do {
-          auto last = plan_domains(transaction, key.value(), day, after, now);
-          if (!last.ok()) return last.error();
-          after = last.value();
-        } while (!after.empty());
+        if (!domain.empty()) {
+          auto key = read_text_key(transaction);
+          if (!key.ok()) return key.error();
+          auto planned = plan_domain(transaction, key.value(), day, domain, now);
+          if (!planned.ok()) return planned.error();
+        }
         return reporting::put_forward(transaction, day, domain, now);
       },
       [this, alive = is_alive_, callback](const StoreResult<std::uint64_t>& rows) {
@@ -593,6 +611,40 @@ void Reporter::put_forward(DayNumber day, const std::string& domain,
         callback(rows);
         fill();
       });
+}
+
+void Reporter::plan_and_put_forward(DayNumber day, const std::string& after,
+                                    const Forwarded& callback) {
+  read_with<std::string>(
+      database_,
+      [day, after, now = clock_.now()](Transaction& transaction) -> StoreResult<std::string> {
+        auto key = read_text_key(transaction);
+        if (!key.ok()) return key.error();
+        return plan_domains(transaction, key.value(), day, after, now);
+      },
+      [this, alive = is_alive_, day, callback](const StoreResult<std::string>& last) {
+        if (!*alive) return;
+        if (!last.ok()) {
+          callback(last.error());
+        } else if (last.value().empty()) {
+          put_forward(day, "", callback);
+        } else {
+          plan_and_put_forward(day, last.value(), callback);
+        }
+      });
+}
+
+bool Reporter::is_complete(DayNumber day) const {
+  return !complete_until_ || complete_until_() >= day_start(day + 1);
+}
+
+void Reporter::send_now(DayNumber day, const std::string& domain, const Forwarded& callback) {
+  // A day may have domains that are not planned: its reports were off, or it has just ended.
+  if (domain.empty()) {
+    plan_and_put_forward(day, "", callback);
+  } else {
+    put_forward(day, domain, callback);
+  }
 }
 
 void Reporter::preview(DayNumber day, const base::DomainName& domain,

@@ -54,9 +54,9 @@ struct ReporterSettings {
   ReportAuthor author;
   ReportRules rules;
   bool only_failures = false;
-  // A domain that met no more sessions on a day than it was sent reports is not reported: reports
-  // must not trigger reports (RFC 8460 §5.3.1).
-  bool ignores_own_mails = true;
+  // A day without failures on which a domain met no more sessions than it was sent report mails is
+  // not reported: for servers that count the sessions of those (RFC 8460 §5.3.1).
+  bool ignores_own_mails = false;
   std::size_t max_recipients = 0;        // of a record
   std::size_t max_mails_to_mailbox = 0;  // a UTC day
   std::chrono::days keep{30};            // as the results
@@ -96,21 +96,24 @@ class Reporter {
     complete_until_ = std::move(complete_until);
   }
   void start();
+  // The wall clock was set: what waits for a time out of reach does so no longer.
+  void on_clock_step() { planned_on_.reset(); }
   // Begins nothing more; attempts under way end as they end.
   void stop();
   // Nothing under way: no attempt, and no outcome that is not stored.
   bool is_idle() const { return under_way_.empty(); }
   std::size_t under_way() const { return under_way_.size(); }
 
-  // The day's reports at once: those that wait, and those given up. How many.
-  void put_forward(DayNumber day, const std::string& domain,
-                   const std::function<void(const StoreResult<std::uint64_t>&)>& callback);
+  // The store has all results of the day.
+  bool is_complete(DayNumber day) const;
+  using Forwarded = std::function<void(const StoreResult<std::uint64_t>&)>;
+  // The day's reports at once, or that of one domain (report_rows.h, put_forward). How many.
+  void send_now(DayNumber day, const std::string& domain, const Forwarded& callback);
   void preview(DayNumber day, const base::DomainName& domain,
                const std::function<void(const StoreResult<ReportPreview>&)>& callback);
 
   const ReporterCounters& counters() const { return counters_; }
   store::Database& database() { return database_; }
-  base::EventLoop& loop() { return loop_; }
 
  private:
   struct Work;
@@ -140,7 +143,11 @@ class Reporter {
   void save(const WorkPointer& work);
   void on_saved(const WorkPointer& work, const StoreOutcome& outcome);
   void release(const WorkPointer& work);
-  void note_store_failure(const std::string& reason);
+  void put_forward(DayNumber day, const std::string& domain, const Forwarded& callback);
+  void plan_and_put_forward(DayNumber day, const std::string& after, const Forwarded& callback);
+  void note_read_failure(const std::string& reason);
+  void note_write_failure(const std::string& reason);
+  void note_written();
   bool keeps_on() const { return settings_.is_on && !is_stopping_; }
 
   base::EventLoop& loop_;

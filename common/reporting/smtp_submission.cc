@@ -23,7 +23,7 @@ using base::fail;
 using base::Failure;
 using base::Outcome;
 
-constexpr const char* kName = "libcurl.so.4";  // Debian's libcurl4, and that of 7.16 to 8.x
+constexpr const char* kName = "libcurl.so.4";  // of 7.85 or later, for its options
 
 // libcurl's own functions.
 struct CurlLibrary {
@@ -111,8 +111,9 @@ class SmtpTransaction {
     const auto timeout = static_cast<long>(
         std::chrono::duration_cast<std::chrono::milliseconds>(settings_.timeout).count());
     set(CURLOPT_PROTOCOLS_STR, "smtp");
-    // Without a path, libcurl greets with the name of this host.
-    set(CURLOPT_URL, ("smtp://" + settings_.smtp_server).c_str());
+    // The path is what we greet with: this host's own name may have no dot, which servers refuse.
+    const std::string name = mail_.from.substr(mail_.from.rfind('@') + 1);
+    set(CURLOPT_URL, ("smtp://" + settings_.smtp_server + "/" + name).c_str());
     set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     set(CURLOPT_PROXY, "");  // the environment is not asked
     set(CURLOPT_NOSIGNAL, 1L);
@@ -147,11 +148,13 @@ class SmtpTransaction {
       return fail(SubmissionError::kTimeout,
                   settings_.smtp_server + ": " + base::shown(words, kMaxReplyBytes));
     }
-    // Of the last reply but that to QUIT, which libcurl sends after a failure (RFC 5321 §4.2.1).
+    // A 5xx too is the site's own server speaking, of its own settings as often as of the reader:
+    // it gets repaired within the day, or the attempts end. Of the last reply but that to QUIT,
+    // which libcurl sends after a failure (RFC 5321 §4.2.1).
     long code = 0;
     curl_.easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
     const bool has_words = code >= 400 && refusal_.starts_with(std::to_string(code));
-    return fail(code >= 500 ? SubmissionError::kRefused : SubmissionError::kTemporary,
+    return fail(SubmissionError::kTemporary,
                 settings_.smtp_server + ": " +
                     (has_words ? shown_reply(refusal_) : base::shown(words, kMaxReplyBytes)));
   }

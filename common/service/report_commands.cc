@@ -85,6 +85,7 @@ void set_report(const Json& reply, const ReportCommands& commands, const base::D
   const std::string text = tlsrpt::write_report_json(report.value());
   set(reply, "report", Json(json_loadb(text.data(), text.size(), 0, nullptr)));
   for (const RecipientRow& row : preview.destinations.recipients) {
+    if (row.state == reporting::RecipientState::kRefused) continue;
     const auto target = reporting::read_target(row.uri);
     if (!target.ok() || target.value().kind != reporting::TargetKind::kMail) continue;
     const bool is_built = preview.row.has_value() && preview.row->created != base::WallTime();
@@ -106,8 +107,10 @@ void preview_command(const ReportCommands& commands, const ControlRequest& reque
   if (!domain.ok()) return respond(control_error("usage", domain.error().detail));
   if (!domain.value().has_value()) return respond(control_error("usage", "domain: is missing"));
   const base::DomainName& name = *domain.value();
+  const bool is_brief = json_is_true(json_object_get(request.arguments.get(), "brief"));
   commands.reporter.preview(
-      day.value(), name, [&commands, name, day = day.value(), respond](const auto& found) {
+      day.value(), name,
+      [&commands, name, day = day.value(), is_brief, respond](const auto& found) {
         if (!found.ok()) return respond_store_error(respond, found.error().detail);
         const reporting::ReportPreview& preview = found.value();
         Json reply = control_ok();
@@ -117,7 +120,7 @@ void preview_command(const ReportCommands& commands, const ControlRequest& reque
         set_text_if_any(reply, "not_sent_because", preview.not_sent_because);
         set(reply, "recipients", recipients_json(preview.destinations.recipients));
         if (preview.row.has_value()) set(reply, "stored", row_json(*preview.row));
-        set_report(reply, commands, name, preview);
+        if (!is_brief) set_report(reply, commands, name, preview);
         respond(std::move(reply));
       });
 }
@@ -138,8 +141,14 @@ void send_command(const ReportCommands& commands, const ControlRequest& request,
     return respond(control_error(
         "failed", "reports are off: set report.organization, report.contact and report.from"));
   }
+  if (!commands.reporter.is_complete(day.value())) {
+    return respond(
+        control_error("failed",
+                      "results of that day are still on their way into the store; try again in a "
+                      "moment"));
+  }
   const std::string name = domain.value().has_value() ? domain.value()->text() : std::string();
-  commands.reporter.put_forward(day.value(), name, [day = day.value(), respond](const auto& rows) {
+  commands.reporter.send_now(day.value(), name, [day = day.value(), respond](const auto& rows) {
     if (!rows.ok()) return respond_store_error(respond, rows.error().detail);
     Json reply = control_ok();
     set(reply, "day", text_json(reporting::day_text(day)));

@@ -3,9 +3,10 @@
 // Use: add_report_commands() once. Ownership: borrows all that ReportCommands names.
 // Threads: the loop's thread.
 //
-//   report.preview {"domain", "day"}; the day is today where none is given
-//     -> {"day", "domain", "sent": "", or why not, "recipients": [...], "report": {RFC 8460 §4.4},
-//         "mail": the mail to the first mailbox, "stored": as in report.list}
+//   report.preview {"domain", "day", "brief"}; the day is today where none is given
+//     -> {"day", "domain", "on": bool, "not_sent_because", "recipients": [...], "stored": as in
+//         report.list, "report": {RFC 8460 §4.4}, "mail": the mail to the first mailbox}, the last
+//         two not where it is to be brief
 //   report.send {"day", "domain"}; the day is yesterday where none is given, and must have ended
 //     -> {"day", "reports": how many are due now}
 //   report.status {} -> {"on": bool, "under_way": N, "days": [{"day", "reports": {state: N},

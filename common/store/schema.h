@@ -53,7 +53,7 @@
 //
 // Version 5: reports of TLS results (RFC 8460)
 //   report_days: days that need no more planning: all their domains have a row in `reports`, or
-//   reports were off.
+//   reports were off. None later than the day before yesterday counts.
 //     day           UTC day number
 //   reports: one row a day and policy domain.
 //     id            referred to by report_recipients
@@ -64,8 +64,8 @@
 //     next_at       UTC seconds at which something is to be done
 //     created       UTC seconds at which it was built, the Date of its mail; 0: not yet
 //     why           words about a report that is not sent, or that waits
-//     report        its JSON in gzip, while a recipient waits for it: a later attempt sends the
-//                   same bytes
+//     report        its JSON in gzip, while a recipient may still get it: a later attempt sends
+//                   the same bytes
 //   report_recipients
 //     report        reports.id
 //     uri           mailto:, https: or file:
@@ -157,6 +157,7 @@ inline constexpr std::array kMigrations = {
     "CREATE TABLE report_days ("
     "  day INTEGER PRIMARY KEY"
     ");"
+    "INSERT INTO report_days (day) SELECT DISTINCT day FROM results;"
     "CREATE TABLE reports ("
     "  id INTEGER PRIMARY KEY,"
     "  day INTEGER NOT NULL,"

@@ -30,7 +30,8 @@ inline constexpr std::size_t kMaxReportBytes = 48 * 1024 * 1024;
 inline constexpr std::size_t kMaxReportDepth = 16;  // §4.4 itself nests five levels
 // Ours fit: nine values a detail, and room for the rest. A value takes up to 240 bytes once parsed.
 inline constexpr std::size_t kMaxReportValues = 1'100'000;
-inline constexpr std::size_t kMaxReportPolicies = 1'000;
+// Ours have up to 1,003 (kMaxRowsADomain, and one folded of each type).
+inline constexpr std::size_t kMaxReportPolicies = 1'200;
 inline constexpr std::size_t kMaxReportDetails = 100'000;  // of all policies together
 inline constexpr std::size_t kMaxReportListItems = 2'048;  // lines of a policy, patterns, records
 inline constexpr std::size_t kMaxReportTextBytes = 8'192;  // one text

@@ -158,7 +158,8 @@ Outcome dkim_key(const KeyOptions& options) {
 void add_dkim_key(CLI::App& app, Command& command) {
   auto options = std::make_shared<KeyOptions>();
   CLI::App* sub = app.add_subcommand("dkim-key", "make a key to sign TLS reports with");
-  sub->add_option("--domain", options->domain, "the domain that the reports are sent from")
+  sub->add_option("--domain", options->domain,
+                  "the domain of report.contact, for which reports are signed")
       ->required()
       ->type_name("NAME");
   sub->add_option("--selector", options->selector, "the key's own name below that domain")

@@ -52,11 +52,10 @@ Or<Json> previews(DaemonLink& link, const SendOptions& options) {
     for (const JsonView& result : view.items("results")) {
       Json wanted = domain_argument(result.text("domain"));
       json_object_set_new(wanted.get(), "day", json_text(result.text("day")).release());
+      json_object_set_new(wanted.get(), "brief", json_true());
       auto preview = link.control("report.preview", std::move(wanted));
       if (!preview.ok()) return preview.error();
-      for (const char* member : {"ok", "report", "mail"}) {
-        json_object_del(preview.value().get(), member);
-      }
+      json_object_del(preview.value().get(), "ok");
       json_array_append_new(rows.get(), preview.value().release());
     }
     after = Json(view.has("next") ? json_deep_copy(view.member("next").get()) : nullptr);

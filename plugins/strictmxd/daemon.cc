@@ -279,9 +279,7 @@ class Daemon::Core {
     add_commands();
     // Threads of their own look at the time: not at the StepClock, which is the loop's.
     results_ = std::make_unique<Results>(*loop_, *database_, system_clock_, settings.results);
-    auto reports = Reports::create(*loop_, *database_, clock_, *resolver_, settings.reports);
-    if (!reports.ok()) return fail(StartError::kConfig, reports.error().detail);
-    reports_ = std::move(reports).value();
+    reports_ = std::make_unique<Reports>(*loop_, *database_, clock_, *resolver_, settings.reports);
     results_->set_on_caught_up([this] { reports_->start(); });
     reports_->reporter().set_completeness([this] { return results_->complete_until(); });
     report_commands_ = std::make_unique<service::ReportCommands>(
@@ -304,6 +302,7 @@ class Daemon::Core {
   void on_clock_step(const base::ClockStep& step) {
     cache_->on_clock_step(step);
     questions_->forget_all();
+    if (reports_ != nullptr) reports_->reporter().on_clock_step();
     // libunbound's cache has times of its own, and can't be emptied: a new one begins with none.
     loop_->post([this] {
       auto resolver = dns::UnboundResolver::create(*loop_, as_validated(dns_settings_));
@@ -421,11 +420,11 @@ class Daemon::Core {
     if (!resolver.ok()) return fail(StartError::kConfig, resolver.error().detail);
     auto client = http::HttpsClient::create(*loop_, settings.value().https);
     if (!client.ok()) return fail(StartError::kConfig, client.error().detail);
-    auto reports = reports_->apply(settings.value().reports);
-    if (!reports.ok()) return fail(StartError::kConfig, reports.error().detail);
     auto logging = base::log_open("strictmxd", config.value().text("log.level"),
                                   config.value().text("log.target"));
     if (!logging.ok()) return fail(StartError::kConfig, logging.error().detail);
+    auto reports = reports_->apply(settings.value().reports);
+    if (!reports.ok()) return fail(StartError::kConfig, reports.error().detail);
     resolver_->replace(std::move(resolver).value());
     dns_settings_ = settings.value().dns;
     client_->replace(std::move(client).value());

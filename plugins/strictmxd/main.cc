@@ -54,6 +54,11 @@ int run(Options options, bool is_check) {
     return EX_CONFIG;
   }
   if (is_check) {
+    const auto reports = strictmx::daemon::Reports::check(settings.value().reports);
+    if (!reports.ok()) {
+      fmt::print(stderr, "strictmxd: {}\n", reports.error().detail);
+      return EX_CONFIG;
+    }
     fmt::print("configuration is valid\n");
     return EX_OK;
   }

@@ -44,6 +44,14 @@ void tell_state(const ReportSettings& settings, bool is_signed) {
     base::log_info("reports are off", {{"not_set", joined(settings.missing)}});
     return;
   }
+  const auto contact = base::domain_of_mail_address(settings.reporter.author.contact);
+  const auto from = base::domain_of_mail_address(settings.from);
+  if (contact.has_value() && from.has_value() && contact->text() != from->text()) {
+    base::log_warning(
+        "report.from and report.contact are of different domains: DKIM signs for that of "
+        "report.contact, and readers whose DMARC looks at From may refuse the mails",
+        {{"from", from->text()}, {"contact", contact->text()}});
+  }
   const std::string way =
       settings.mail.smtp_server.empty() ? settings.mail.sendmail : settings.mail.smtp_server;
   base::log_info("reports are on", {{"organization", settings.reporter.author.organization},
@@ -53,60 +61,45 @@ void tell_state(const ReportSettings& settings, bool is_signed) {
 
 }  // namespace
 
-// While reports are off there is none of it: the roots alone take most of a megabyte.
-struct Reports::Prepared {
-  std::unique_ptr<http::HttpsClient> client;
-  SignerPointer signer;
-};
-
-base::Result<Reports::Prepared, ReportsError> Reports::prepare(base::EventLoop& loop,
-                                                               const ReportSettings& settings) {
-  Prepared prepared;
-  if (!settings.reporter.is_on) return prepared;
-  auto client = http::HttpsClient::create(loop, settings.https);
-  if (!client.ok()) return fail(ReportsError::kHttps, client.error().detail);
-  prepared.client = std::move(client).value();
-  auto signer = make_signer(settings);
-  if (!signer.ok()) return signer.error();
-  prepared.signer = std::move(signer).value();
-  return prepared;
-}
-
-base::Result<std::unique_ptr<Reports>, ReportsError> Reports::create(
-    base::EventLoop& loop, store::Database& database, const base::Clock& clock,
-    dns::Resolver& resolver, const ReportSettings& settings) {
-  auto prepared = prepare(loop, settings);
-  if (!prepared.ok()) return prepared.error();
-  std::unique_ptr<Reports> reports(
-      new Reports(loop, database, clock, resolver, std::move(prepared.value().client)));
-  reports->take(settings, {settings.from, prepared.value().signer});
-  return reports;
-}
-
 Reports::Reports(base::EventLoop& loop, store::Database& database, const base::Clock& clock,
-                 dns::Resolver& resolver, std::unique_ptr<http::HttpsClient> client)
-    : client_(std::move(client)),
+                 dns::Resolver& resolver, const ReportSettings& settings)
+    : loop_(loop),
+      client_(nullptr),
       asked_(resolver, client_, false),
       own_(resolver, client_, true),
-      builders_(loop, kBuilderThreads, reporting::kMaxUnderWay),
+      builders_(loop, kBuilderThreads, reporting::kMaxUnderWay * (1 + reporting::kMaxRuleUris)),
       mailers_(loop, kMailThreads, kMaxQueuedMails),
-      sender_(loop, mailers_, asked_, own_),
-      reporter_(loop, database, clock, resolver, sender_, builders_) {}
+      sender_(loop, mailers_, builders_, asked_, own_),
+      reporter_(loop, database, clock, resolver, sender_, builders_) {
+  const auto applied = apply(settings);
+  if (applied.ok()) return;
+  base::log_error("reports are off until this is put right and strictmxd reloaded",
+                  {{"reason", applied.error().detail}});
+}
 
-base::Outcome<ReportsError> Reports::apply(const ReportSettings& settings) {
-  auto prepared = prepare(reporter_.loop(), settings);
-  if (!prepared.ok()) return prepared.error();
-  if (prepared.value().client != nullptr) client_.replace(std::move(prepared.value().client));
-  take(settings, {settings.from, prepared.value().signer});
+base::Outcome<ReportsError> Reports::check(const ReportSettings& settings) {
+  if (!settings.reporter.is_on) return base::done();
+  const auto signer = make_signer(settings);
+  if (!signer.ok()) return signer.error();
   return base::done();
 }
 
-void Reports::take(const ReportSettings& settings, reporting::MailAuthor author) {
-  author_ = std::move(author);
-  asked_.set_allows_private(settings.allows_private);
-  sender_.set_settings({author_, settings.mail});
+// While reports are off nothing of it is made (the roots alone take most of a megabyte), and what
+// attempts under way hold stays as it is.
+base::Outcome<ReportsError> Reports::apply(const ReportSettings& settings) {
+  if (settings.reporter.is_on) {
+    auto client = http::HttpsClient::create(loop_, settings.https);
+    if (!client.ok()) return fail(ReportsError::kHttps, client.error().detail);
+    auto signer = make_signer(settings);
+    if (!signer.ok()) return signer.error();
+    author_ = {settings.from, std::move(signer).value()};
+    client_.replace(std::move(client).value());
+    asked_.set_allows_private(settings.allows_private);
+    sender_.set_settings({author_, settings.mail});
+  }
   reporter_.set_settings(settings.reporter);
   tell_state(settings, author_.signer != nullptr);
+  return base::done();
 }
 
 void Reports::stop() {

@@ -4,9 +4,10 @@
 // are stored, apply() with the settings of a reload, stop() at the end.
 // Ownership: borrows loop, database, clock and resolver.
 // Threads: the loop's thread; worker threads of its own build, sign and submit.
-// Errors: ReportsError at start and reload: a key that can't be used, roots that can't be read.
-// While an organisation, a contact or a sender is missing reports are off, and one log line says
-// so.
+// Errors: ReportsError at a reload: a key that can't be used, roots that can't be read; the old
+// settings stay. At the start reports are then off, with an error in the log: questions of mail
+// servers must be answered. While an organisation, a contact or a sender is missing reports are off
+// too, and one log line says so.
 #pragma once
 
 #include <chrono>
@@ -46,10 +47,11 @@ enum class ReportsError { kKey, kHttps };
 
 class Reports {
  public:
-  static base::Result<std::unique_ptr<Reports>, ReportsError> create(
-      base::EventLoop& loop, store::Database& database, const base::Clock& clock,
-      dns::Resolver& resolver, const ReportSettings& settings);
+  Reports(base::EventLoop& loop, store::Database& database, const base::Clock& clock,
+          dns::Resolver& resolver, const ReportSettings& settings);
 
+  // For --check-config.
+  static base::Outcome<ReportsError> check(const ReportSettings& settings);
   base::Outcome<ReportsError> apply(const ReportSettings& settings);
   void start() { reporter_.start(); }
   void tick() { client_.drop_retired(); }
@@ -61,13 +63,7 @@ class Reports {
   void write_metrics(service::MetricsText& out) const;
 
  private:
-  struct Prepared;
-  static base::Result<Prepared, ReportsError> prepare(base::EventLoop& loop,
-                                                      const ReportSettings& settings);
-  Reports(base::EventLoop& loop, store::Database& database, const base::Clock& clock,
-          dns::Resolver& resolver, std::unique_ptr<http::HttpsClient> client);
-  void take(const ReportSettings& settings, reporting::MailAuthor author);
-
+  base::EventLoop& loop_;
   reporting::MailAuthor author_;
   CurrentClient client_;
   reporting::HttpsSubmission asked_;

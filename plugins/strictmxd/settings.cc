@@ -2,6 +2,7 @@
 #include "plugins/strictmxd/settings.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -56,6 +57,18 @@ base::Result<std::vector<verdict::Override>, ConfigError> read_overrides(
     overrides.push_back(std::move(one).value());
   }
   return overrides;
+}
+
+bool is_host_and_port(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos || colon == 0) return false;
+  const std::string host = text.substr(0, colon);
+  const bool is_bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
+  int port = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data() + colon + 1, end, port);
+  return (is_bracketed || host.find_first_of(":[]/@ ") == host.npos) && read.ec == std::errc() &&
+         read.ptr == end && port > 0 && port < 65536;
 }
 
 std::vector<std::string> member(const base::TableSetting& table, std::string_view name) {
@@ -124,10 +137,9 @@ base::Result<ReportSettings, ConfigError> read_reports(const base::Config& confi
   reports.reporter.keep = std::chrono::days(config.integer("results.keep_days"));
   reports.mail.sendmail = config.text("report.sendmail");
   reports.mail.smtp_server = config.text("report.smtp_server");
-  const std::string& server = reports.mail.smtp_server;
-  const std::size_t colon = server.rfind(':');
-  if (!server.empty() && (colon == server.npos || colon == 0 || colon + 1 == server.size())) {
-    return fail(ConfigError::kValue, "report.smtp_server: is HOST:PORT, not " + server);
+  if (!reports.mail.smtp_server.empty() && !is_host_and_port(reports.mail.smtp_server)) {
+    return fail(ConfigError::kValue,
+                "report.smtp_server: is HOST:PORT or [IPv6]:PORT, not " + reports.mail.smtp_server);
   }
   reports.allows_private = config.flag("report.allow_private_addresses");
   return reports;

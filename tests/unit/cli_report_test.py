@@ -160,7 +160,7 @@ domain = "{FILED}"
 recipients = ["file:{cls.folder}/reports"]
 [[report_rule]]
 domain = "{SKIPPED}"
-skip = "true"
+skip = true
 """)
         cls.daemon.send_results([MAILED, FILED, SKIPPED, SILENT])
 
@@ -284,17 +284,14 @@ class WithoutReports(cli_program.Folder):
 
     def test_settings_that_can_not_be(self):
         author = {"organization": "Example", "contact": "tls@sender.test", "from": "a@sender.test"}
-        others = self.folder / "others.pem"
-        run("dkim-key", "--domain", "sender.test", "--selector", "tls", "--out", others)
-        others.chmod(0o644)
         cases = [
             ("report.contact", {"contact": "nobody"}, "a plain mail address"),
             ("report.from", {"from": "a@b, c@d"}, "a plain mail address"),
             ("report.organization", {"organization": "x" * 600}, "at most"),
             ("report.dkim_keys", {"dkim_keys": ["no-selector"]}, "SELECTOR:FILE"),
-            ("report.dkim_keys", {"dkim_keys": ["tls:/nowhere.pem"]}, "/nowhere.pem"),
-            ("report.dkim_keys", {"dkim_keys": [f"tls:{others}"]}, "others"),
             ("report.smtp_server", {"smtp_server": "localhost"}, "HOST:PORT"),
+            ("report.smtp_server", {"smtp_server": "::1:25"}, "HOST:PORT"),
+            ("report.smtp_server", {"smtp_server": "localhost:smtp"}, "HOST:PORT"),
             ("report.max_recipients", {"max_recipients": 0}, "from 1 to 32"),
         ]
         rules = ['domain = "*"', 'domain = "a b"\nskip = "true"',
@@ -315,6 +312,29 @@ class WithoutReports(cli_program.Folder):
                 self.assertEqual(done.returncode, CONFIG, done.stderr)
                 self.assertIn(key, done.stderr)
                 self.assertIn(want, done.stderr)
+
+
+    def test_key_that_can_not_be_used(self):
+        """Mail servers need their answers, whatever is wrong with reports."""
+        others = self.folder / "others.pem"
+        run("dkim-key", "--domain", "sender.test", "--selector", "tls", "--out", others)
+        others.chmod(0o644)
+        for key, want in ((self.folder / "none.pem", "none.pem"), (others, "others")):
+            with self.subTest(key):
+                daemon = Daemon(self.folder, json_toml({
+                    "organization": "Example", "contact": "tls@sender.test",
+                    "from": "a@sender.test", "dkim_keys": [f"tls:{key}"]}))
+                try:
+                    lines = [line for line in daemon.log.read_text().splitlines()
+                             if "reports are off" in line]
+                    self.assertEqual(len(lines), 1)
+                    self.assertIn(want, lines[0])
+                    self.assertIn("Reports are off", daemon.ask("status").stdout)
+                    check = run("--check-config", "--config", daemon.config, program="strictmxd")
+                    self.assertEqual(check.returncode, CONFIG)
+                    self.assertIn(want, check.stderr)
+                finally:
+                    daemon.stop()
 
 
 def json_toml(settings):

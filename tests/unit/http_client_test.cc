@@ -390,7 +390,7 @@ HttpRequest post(std::uint16_t port, std::string body) {
   made.port = port;
   made.method = HttpMethod::kPost;
   made.content_type = "application/tlsrpt+gzip";
-  made.body = std::move(body);
+  made.body = std::make_shared<const std::string>(std::move(body));
   return made;
 }
 

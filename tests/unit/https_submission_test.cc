@@ -64,7 +64,8 @@ TEST_F(Rfc8460Sec54HttpsSubmission, TheRequestIsAPostOfGzip) {
   EXPECT_EQ(request.port, 8443);
   EXPECT_EQ(request.path, "/v1?a=b");
   EXPECT_EQ(request.content_type, "application/tlsrpt+gzip");
-  EXPECT_EQ(request.body, kGzip);
+  ASSERT_NE(request.body, nullptr);
+  EXPECT_EQ(*request.body, kGzip);
   EXPECT_EQ(addresses_sent(), (std::vector<std::string>{"8.8.8.8", "2606:4700:4700::1111"}));
   EXPECT_EQ(submit("https://reports.receiver.example"), "sent");
   EXPECT_EQ(client_.last_request.port, 443);
@@ -200,6 +201,7 @@ TEST_F(Rfc8460Sec54HttpsSubmission, DestroyedItCallsNobody) {
     pending_.deliver();
   }
   EXPECT_EQ(client_.asked[kHost], 1);
+  client_.last_request = {};
   EXPECT_EQ(gzip.use_count(), 1);
 }
 

@@ -98,11 +98,11 @@ TEST_F(Sendmail, ExitStatusDecides) {
   const std::vector<Case> cases = {
       {"taken", "cat >/dev/null", "sent"},
       {"taken, with words", "cat >/dev/null; echo queued; echo warning >&2", "sent"},
-      {"usage", "exit 64", "refused: PROGRAM: exit status 64"},
-      {"data", "exit 65", "refused: PROGRAM: exit status 65"},
+      {"usage", "exit 64", "temporary: PROGRAM: exit status 64"},
+      {"data", "exit 65", "temporary: PROGRAM: exit status 65"},
       {"no user", "echo unknown user >&2; exit 67",
-       "refused: PROGRAM: exit status 67: unknown user"},
-      {"no host", "echo on stdout; exit 68", "refused: PROGRAM: exit status 68: on stdout"},
+       "temporary: PROGRAM: exit status 67: unknown user"},
+      {"no host", "echo on stdout; exit 68", "temporary: PROGRAM: exit status 68: on stdout"},
       {"unavailable", "exit 69", "temporary: PROGRAM: exit status 69"},
       {"queue full", "echo a; echo b >&2; exit 75", "temporary: PROGRAM: exit status 75: b"},
       {"configuration", "exit 78", "temporary: PROGRAM: exit status 78"},
@@ -212,25 +212,25 @@ TEST_F(Smtp, RepliesDecide) {
   const std::vector<Case> cases = {
       {"HELO will do", {{"EHLO", "502 unknown\r\n"}}, "sent"},
       {"251", {{"RCPT", "251 will forward\r\n"}}, "sent"},
-      {"greeting 554", {{"greeting", "554 no service\r\n"}}, "refused: SERVER: 554 no service"},
+      {"greeting 554", {{"greeting", "554 no service\r\n"}}, "temporary: SERVER: 554 no service"},
       {"greeting 421", {{"greeting", "421 busy\r\n"}}, "temporary: SERVER: 421 busy"},
-      {"MAIL 550", {{"MAIL", "550 5.7.1 not you\r\n"}}, "refused: SERVER: 550 5.7.1 not you"},
+      {"MAIL 550", {{"MAIL", "550 5.7.1 not you\r\n"}}, "temporary: SERVER: 550 5.7.1 not you"},
       {"MAIL 451", {{"MAIL", "451 4.3.0 disk\r\n"}}, "temporary: SERVER: 451 4.3.0 disk"},
       {"RCPT 550",
        {{"RCPT", "550 5.1.1 no such user\r\n"}},
-       "refused: SERVER: 550 5.1.1 no such user"},
+       "temporary: SERVER: 550 5.1.1 no such user"},
       {"RCPT 450",
        {{"RCPT", "450 4.7.1 greylisted\r\n"}},
        "temporary: SERVER: 450 4.7.1 greylisted"},
       {"RCPT of several lines",
        {{"RCPT", "550-5.1.1 no such\r\n550 5.1.1 user\r\n"}},
-       "refused: SERVER: 550 5.1.1 user"},
-      {"DATA 554", {{"DATA", "554 no\r\n"}}, "refused: SERVER: 554 no"},
-      {"text 550", {{"text", "550 5.6.0 spam\r\n"}}, "refused: SERVER: 550 5.6.0 spam"},
+       "temporary: SERVER: 550 5.1.1 user"},
+      {"DATA 554", {{"DATA", "554 no\r\n"}}, "temporary: SERVER: 554 no"},
+      {"text 550", {{"text", "550 5.6.0 spam\r\n"}}, "temporary: SERVER: 550 5.6.0 spam"},
       {"text 452", {{"text", "452 4.3.1 full\r\n"}}, "temporary: SERVER: 452 4.3.1 full"},
       {"hostile words",
        {{"RCPT", "550 a\x1b[31m\xff\r\n"}},
-       "refused: SERVER: 550 a\\x1b[31m\\xff"},
+       "temporary: SERVER: 550 a\\x1b[31m\\xff"},
       {"TLS refused is no matter",
        {{"EHLO", "250-sink.test\r\n250 STARTTLS\r\n"}, {"STAR", "454 not now\r\n"}},
        "sent"},
@@ -239,7 +239,7 @@ TEST_F(Smtp, RepliesDecide) {
        "temporary: SERVER: "},
       {"words of QUIT are not the reason",
        {{"RCPT", "550 no such user\r\n"}, {"QUIT", "421 going\r\n"}},
-       "refused: SERVER: "},
+       "temporary: SERVER: "},
       {"QUIT dropped", {{"QUIT", kDrop}}, "sent"},
   };
   for (const Case& c : cases) {
@@ -285,7 +285,7 @@ TEST_F(Smtp, AServerThatHangsMeetsTheDeadline) {
 TEST_F(Smtp, AnEndlessReplyIsCut) {
   const SmtpTestServer server({{"RCPT", "550 " + std::string(10'000, 'e') + "\r\n"}});
   const std::string got = submit(server);
-  EXPECT_TRUE(got.starts_with("refused: " + server.address() + ": 550 eee")) << got;
+  EXPECT_TRUE(got.starts_with("temporary: " + server.address() + ": 550 eee")) << got;
   EXPECT_TRUE(got.ends_with("eee...")) << got;
   EXPECT_LT(got.size(), 500U);
 }

@@ -141,7 +141,7 @@ TEST_F(ReportsInFolders, AreOneOfThreeWays) {
   HttpsSubmission asked(resolver, client, false);
   HttpsSubmission own(resolver, client, true);
   base::WorkerPool pool(*loop, 1, 8);
-  SubmittingSender sender(*loop, pool, asked, own);
+  SubmittingSender sender(*loop, pool, pool, asked, own);
   const std::string program = folder_ + "/sendmail";
   std::ofstream(program) << "#!/bin/sh\ncat > " << folder_ << "/mail\n";
   ASSERT_EQ(chmod(program.c_str(), 0755), 0);

@@ -221,6 +221,17 @@ class DailyReports : public testing::Test {
     settle();
   }
 
+  std::uint64_t send_now(DayNumber day, const std::string& domain) {
+    std::optional<std::uint64_t> rows;
+    reporter_->send_now(day, domain, [&](const StoreResult<std::uint64_t>& moved) {
+      ASSERT_TRUE(moved.ok());
+      rows = moved.value();
+    });
+    run_until([&] { return rows.has_value(); });
+    settle();
+    return *rows;
+  }
+
   std::string folder_;
   std::unique_ptr<base::EventLoop> loop_ = std::move(base::EventLoop::create()).value();
   fakes::FakeClock clock_;
@@ -453,6 +464,7 @@ TEST_F(DailyReports, OnlyFailuresWhereThatIsWanted) {
 
 // Each report mail is a session with the reader's domain, which a server may count.
 TEST_F(DailyReports, DoNotTriggerReports) {
+  settings_.ignores_own_mails = true;
   resolver_.set_rua("a.test", "mailto:tls@a.test");
   add_results(today() - 1, "a.test");
   start();
@@ -527,29 +539,109 @@ TEST_F(DailyReports, TheOperatorSendsThemNowAndAgainWhatWasGivenUp) {
   add_results(today() - 1, "a.test");
   const DayNumber day = today() - 1;
   start();
-  const auto put_forward = [&] {
-    std::optional<std::uint64_t> rows;
-    reporter_->put_forward(day, "a.test", [&](const StoreResult<std::uint64_t>& moved) {
-      ASSERT_TRUE(moved.ok());
-      rows = moved.value();
-    });
-    run_until([&] { return rows.has_value(); });
-    settle();
-    return *rows;
-  };
-  EXPECT_EQ(put_forward(), 1U);
+  EXPECT_EQ(send_now(day, "a.test"), 1U);
   EXPECT_EQ(sender_.attempts.size(), 2U);
   for (int i = 0; i < 9; ++i) pass(hours(4));
   EXPECT_EQ(state(day, "a.test"), ReportState::kDone);
   const std::size_t before = sender_.attempts.size();
   sender_.failing.clear();
-  EXPECT_EQ(put_forward(), 1U);
+  EXPECT_EQ(send_now(day, "a.test"), 1U);
   ASSERT_EQ(sender_.attempts.size(), before + 1);
   EXPECT_EQ(sender_.attempts.back().uri, "https://r.a.test/in");
   EXPECT_EQ(sender_.attempts.back().bytes, sender_.attempts.front().bytes);
   EXPECT_EQ(sender_.attempts.back().created, sender_.attempts.front().created);
-  EXPECT_EQ(put_forward(), 0U);
+  EXPECT_EQ(send_now(day, "a.test"), 0U);
   EXPECT_EQ(sender_.attempts.size(), before + 1);
+}
+
+// The operator may be impatient; the day that a recipient has to come back is as long as ever.
+TEST_F(DailyReports, SendingNowShortensNobodysTime) {
+  resolver_.set_rua("a.test", "https://r.a.test/in");
+  sender_.failing.emplace("https://r.a.test/in", SubmissionError::kTemporary);
+  add_results(today() - 1, "a.test");
+  const DayNumber day = today() - 1;
+  start();
+  settle();
+  pass(kMakeUpSpread);
+  ASSERT_EQ(sender_.attempts.size(), 1U);
+  EXPECT_EQ(send_now(day, "a.test"), 1U);
+  EXPECT_EQ(sender_.attempts.size(), 2U);
+  for (int i = 0; i < 12; ++i) pass(minutes(30));
+  EXPECT_EQ(state(day, "a.test"), ReportState::kSending);
+  sender_.failing.clear();
+  pass(hours(4));
+  EXPECT_EQ(state(day, "a.test"), ReportState::kDone);
+}
+
+TEST_F(DailyReports, SendingOneDomainsSendsNoOther) {
+  settings_.is_on = false;
+  for (const char* domain : {"a.test", "b.test"}) {
+    resolver_.set_rua(domain, std::string("mailto:tls@") + domain);
+    add_results(today() - 3, domain);
+  }
+  const DayNumber day = today() - 3;
+  start();
+  settle();
+  settings_.is_on = true;
+  reporter_->set_settings(settings_);
+  settle();
+  EXPECT_EQ(send_now(day, "a.test"), 1U);
+  pass(hours(5));
+  ASSERT_EQ(sender_.attempts.size(), 1U);
+  EXPECT_EQ(sender_.attempts[0].domain, "a.test");
+  EXPECT_EQ(send_now(day, "none.test"), 0U);
+  EXPECT_EQ(send_now(day, ""), 1U);
+  pass(kForwardSpread);
+  EXPECT_EQ(sender_.attempts.size(), 2U);
+}
+
+TEST_F(DailyReports, WhoIsNamedNoMoreGetsNothingWhenItIsBuiltAgain) {
+  resolver_.set_rua("a.test", "mailto:old@a.test");
+  resolver_.fail("a.test", dns::DnsError::kTimeout);
+  add_results(today() - 1, "a.test");
+  const DayNumber day = today() - 1;
+  start();
+  settle();
+  // An earlier build that was lost with the store's bytes, as a store from before may have it.
+  const auto planned = row(day, "a.test");
+  ASSERT_TRUE(planned.has_value());
+  ReportRow stale = *planned;
+  stale.recipients = {{"mailto:old@a.test", Origin::kRecord, RecipientState::kWaiting, 1, {}, ""}};
+  in_store<bool>([stale](store::Transaction& transaction) -> StoreResult<bool> {
+    auto written = write_report(transaction, stale);
+    if (!written.ok()) return written.error();
+    return true;
+  });
+  resolver_.set_rua("a.test", "mailto:new@a.test,https://r.a.test/in");
+  sender_.failing.emplace("https://r.a.test/in", SubmissionError::kTemporary);
+  pass(kMakeUpSpread);
+  pass(hours(1));
+  restart();
+  pass(hours(4));
+  for (const Sent& one : sender_.attempts) EXPECT_NE(one.uri, "mailto:old@a.test");
+  EXPECT_GE(sender_.attempts.size(), 3U);
+}
+
+TEST_F(DailyReports, AClockThatWasAheadHoldsNothingUp) {
+  resolver_.set_rua("a.test", "mailto:tls@a.test");
+  add_results(today() - 1, "a.test");
+  const DayNumber day = today() - 1;
+  const DayNumber true_today = today();
+  clock_.step(hours(24 * 30));
+  start();
+  settle();
+  clock_.step(-hours(24 * 30));
+  reporter_->on_clock_step();
+  settle();
+  pass(kMakeUpSpread);
+  ASSERT_EQ(sender_.attempts.size(), 1U);
+  EXPECT_EQ(state(day, "a.test"), ReportState::kDone);
+  // The real today was closed by the clock that was ahead.
+  resolver_.set_rua("b.test", "mailto:tls@b.test");
+  add_results(true_today, "b.test");
+  pass(hours(17));
+  pass(kMakeUpSpread);
+  EXPECT_EQ(sender_.attempts.size(), 2U);
 }
 
 TEST_F(DailyReports, NothingIsSentTwiceWhileTheStoreIsFull) {
