@@ -113,8 +113,7 @@ std::string Reporter::Material::why_not(const ReporterSettings& settings) const 
 
 Reporter::Reporter(base::EventLoop& loop, store::Database& database, const base::Clock& clock,
                    dns::Resolver& resolver, ReportSender& sender, base::WorkerPool& builders)
-    : loop_(loop),
-      database_(database),
+    : database_(database),
       clock_(clock),
       resolver_(resolver),
       sender_(sender),

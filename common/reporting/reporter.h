@@ -150,7 +150,6 @@ class Reporter {
   void note_written();
   bool keeps_on() const { return settings_.is_on && !is_stopping_; }
 
-  base::EventLoop& loop_;
   store::Database& database_;
   const base::Clock& clock_;
   dns::Resolver& resolver_;
