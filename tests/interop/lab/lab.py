@@ -24,13 +24,14 @@ PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 # All ask the same strictmxd.
 # The last one also sends results of its TLS sessions, where a test listens (Postfix.result_socket).
 POSTFIX_INSTANCES = {
-    "3.7": Setup("3.7"),
+    "3.7": Setup("3.7", smtp_port=2537),
     "3.10": Setup("3.10"),
     "3.10-tlsrpt": Setup(
         "3.10",
         "postfix-tlsrpt",
         "smtp_tls_enforce_sts_mx_patterns = yes\n"
         "smtp_tlsrpt_enable = yes\nsmtp_tlsrpt_socket_name = run/tlsrpt.sock",
+        smtp_port=2510,
     ),
 }
 # For sites with DANE, whose own level is either of these.

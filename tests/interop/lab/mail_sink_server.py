@@ -1,8 +1,9 @@
 """MX hosts that take mail, good and bad: each kind listens on ports 25 and 2525 of an address of its own.
 
 Run in the world namespace as `python3 -m lab.mail_sink_server CERTIFICATES PREFIX LOG`. What reaches a host is one
-JSON line in LOG: {"event": "connect"|"starttls"|"rcpt"|"message", "kind", "session", "tls", "sni", "version", "rcpt",
-"message_id"}. "rcpt" counts too: a client that must not use a host must not name recipients to it.
+JSON line in LOG: {"event": "connect"|"starttls"|"rcpt"|"message"|"put-off", "kind", "session", "tls", "sni", "version",
+"rcpt", "message_id", "text"}. "rcpt" counts too: a client that must not use a host must not name recipients to it.
+"put-off" is a message that was not taken: "answers-451" takes none.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ KINDS = (
     + CERTIFICATE_FAULTS
     + ("forged", "forged-valid", "deep.below", "broken-tls")
     + ("dane", "pkix")
+    + ("answers-451",)
 )
 PORTS = (25, 2525)
 # A forged MX is outside the policy; "forged" also has a certificate of its own making. "dane" and "pkix" stand for many
@@ -114,16 +116,18 @@ class Session:
         for line in iter(self._file.readline, b".\r\n"):
             if not line:
                 return
-            text += line
+            text += line.removeprefix(b".")  # RFC 5321 §4.5.2
+        event = "put-off" if self._kind == "answers-451" else "message"
         message_id = re.search(rb"(?im)^message-id:\s*<([^>]*)>", text)
         for recipient in self._recipients:
             self._note(
-                "message",
+                event,
                 rcpt=recipient,
                 message_id=message_id.group(1).decode() if message_id else None,
+                text=text.decode("latin-1"),
             )
         self._recipients = []
-        self._say("250 taken")
+        self._say("250 taken" if event == "message" else "451 4.3.0 not now")
 
     def _note(self, event, **more):
         self._log.write(event=event, **self._about, **more)
