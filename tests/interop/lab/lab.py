@@ -17,6 +17,7 @@ from .network import BLIND_RESOLVER, POLICY_HOST_PREFIX, WORLD
 from .policy_hosts import PolicyHosts
 from .postfix import WITH_DNSSEC, Postfix, Setup
 from .processes import Process
+from .report_receivers import ReportReceivers
 from .testing import Skip, wait_until
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
@@ -74,6 +75,14 @@ class Lab:
     @cached_property
     def sinks(self):
         return MailSinks(self.folder / "sinks", self.certificates, PACKAGE_FOLDER)
+
+    @cached_property
+    def report_receivers(self):
+        """In DNS after publish()."""
+        self.policy_hosts  # noqa: B018 - one of them is that nginx
+        return ReportReceivers(
+            self.folder / "receivers", self.certificates, self.dns, PACKAGE_FOLDER
+        )
 
     @cached_property
     def domains(self):

@@ -8,12 +8,13 @@ JSON line in LOG: {"event": "connect"|"starttls"|"rcpt"|"message"|"put-off", "ki
 
 import contextlib
 import itertools
-import json
 import re
 import socket
 import ssl
 import sys
 import threading
+
+from .json_log import JsonLog
 
 # The certificate's fault carries the name of the kind; the rest have good certificates of their own.
 CERTIFICATE_FAULTS = ("expired", "foreign-ca", "self-signed", "other-name")
@@ -43,16 +44,6 @@ def host_of(kind):
 
 def address_of(prefix, kind):
     return f"{prefix}{11 + KINDS.index(kind)}"
-
-
-class Log:
-    def __init__(self, path):
-        self._file = open(path, "a", encoding="ascii", buffering=1)
-        self._lock = threading.Lock()
-
-    def write(self, **fields):
-        with self._lock:
-            self._file.write(json.dumps(fields) + "\n")
 
 
 class Session:
@@ -168,7 +159,7 @@ def listen(kind, port, prefix, certificates, log, numbers):
 
 
 def main(certificates, prefix, log_path):
-    log, numbers = Log(log_path), itertools.count()
+    log, numbers = JsonLog(log_path), itertools.count()
     for kind, port in itertools.product(KINDS, PORTS):
         about = (kind, port, prefix, certificates, log, numbers)
         threading.Thread(target=listen, args=about).start()
