@@ -6,6 +6,7 @@ server that still finds a host where DNSSEC is broken.
 """
 
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -202,3 +203,11 @@ def _ask(name, server, *options):
     with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
         return run(["drill", *options, "SOA", name, f"@{server}"], timeout=1)
     return ""
+
+
+def look_up_txt(name, server):
+    """The name's one TXT record, its strings joined; "" without one."""
+    answer = run(["drill", "-t", "TXT", name, f"@{server}"]).split(";; AUTHORITY")[0]
+    lines = [line for line in answer.splitlines() if re.match(r"[^;]\S*\s+\d+\s+IN\s+TXT\s", line)]
+    strings = re.findall(r'"((?:[^"\\]|\\.)*)"', lines[0]) if lines else []
+    return re.sub(r"\\(.)", r"\1", "".join(strings))

@@ -18,6 +18,11 @@ def policy_text(mode, mx_patterns, max_age=MAX_AGE):
     return "".join(line + "\r\n" for line in lines)
 
 
+def character_strings(text):
+    """As a zone file has it: a TXT record's strings have at most 255 bytes."""
+    return " ".join(f'"{text[at : at + 255]}"' for at in range(0, len(text), 255))
+
+
 class Domains:
     """Every change is in DNS after publish()."""
 
@@ -48,11 +53,10 @@ class Domains:
     def set_id(self, domain, policy_id):
         self._dns.set(f"_mta-sts.{domain}.", "TXT", f'"v=STSv1; id={policy_id};"')
 
-    def ask_for_reports(self, domain):
-        """A TLSRPT record (RFC 8460 §3): Postfix sends results for such domains alone."""
-        self._dns.set(
-            f"_smtp._tls.{domain}.", "TXT", f'"v=TLSRPTv1; rua=mailto:reports@{domain}"'
-        )
+    def ask_for_reports(self, domain, *uris):
+        """A TLSRPT record (RFC 8460 §3): Postfix sends results for such domains alone. Default: a mailbox of the domain."""
+        rua = ",".join(uris or [f"mailto:reports@{domain}"])
+        self._dns.set(f"_smtp._tls.{domain}.", "TXT", character_strings(f"v=TLSRPTv1; rua={rua}"))
 
     def point_policy_host(self, domain, trouble=None):
         """To the good policy host, or to the one with this kind of trouble."""

@@ -17,6 +17,7 @@ from .network import BLIND_RESOLVER, POLICY_HOST_PREFIX, WORLD
 from .policy_hosts import PolicyHosts
 from .postfix import WITH_DNSSEC, Postfix, Setup
 from .processes import Process
+from .report_receivers import ReportReceivers
 from .testing import Skip, wait_until
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
@@ -24,13 +25,14 @@ PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 # All ask the same strictmxd.
 # The last one also sends results of its TLS sessions, where a test listens (Postfix.result_socket).
 POSTFIX_INSTANCES = {
-    "3.7": Setup("3.7"),
+    "3.7": Setup("3.7", smtp_port=2537),
     "3.10": Setup("3.10"),
     "3.10-tlsrpt": Setup(
         "3.10",
         "postfix-tlsrpt",
         "smtp_tls_enforce_sts_mx_patterns = yes\n"
         "smtp_tlsrpt_enable = yes\nsmtp_tlsrpt_socket_name = run/tlsrpt.sock",
+        smtp_port=2510,
     ),
 }
 # For sites with DANE, whose own level is either of these.
@@ -73,6 +75,14 @@ class Lab:
     @cached_property
     def sinks(self):
         return MailSinks(self.folder / "sinks", self.certificates, PACKAGE_FOLDER)
+
+    @cached_property
+    def report_receivers(self):
+        """In DNS after publish()."""
+        self.policy_hosts  # noqa: B018 - one of them is that nginx
+        return ReportReceivers(
+            self.folder / "receivers", self.certificates, self.dns, PACKAGE_FOLDER
+        )
 
     @cached_property
     def domains(self):

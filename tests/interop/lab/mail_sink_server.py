@@ -1,18 +1,20 @@
 """MX hosts that take mail, good and bad: each kind listens on ports 25 and 2525 of an address of its own.
 
 Run in the world namespace as `python3 -m lab.mail_sink_server CERTIFICATES PREFIX LOG`. What reaches a host is one
-JSON line in LOG: {"event": "connect"|"starttls"|"rcpt"|"message", "kind", "session", "tls", "sni", "version", "rcpt",
-"message_id"}. "rcpt" counts too: a client that must not use a host must not name recipients to it.
+JSON line in LOG: {"event": "connect"|"starttls"|"rcpt"|"message"|"put-off", "kind", "session", "tls", "sni", "version",
+"rcpt", "message_id", "text"}. "rcpt" counts too: a client that must not use a host must not name recipients to it.
+"put-off" is a message that was not taken: "answers-451" takes none.
 """
 
 import contextlib
 import itertools
-import json
 import re
 import socket
 import ssl
 import sys
 import threading
+
+from .json_log import JsonLog
 
 # The certificate's fault carries the name of the kind; the rest have good certificates of their own.
 CERTIFICATE_FAULTS = ("expired", "foreign-ca", "self-signed", "other-name")
@@ -21,6 +23,7 @@ KINDS = (
     + CERTIFICATE_FAULTS
     + ("forged", "forged-valid", "deep.below", "broken-tls")
     + ("dane", "pkix")
+    + ("answers-451",)
 )
 PORTS = (25, 2525)
 # A forged MX is outside the policy; "forged" also has a certificate of its own making. "dane" and "pkix" stand for many
@@ -41,16 +44,6 @@ def host_of(kind):
 
 def address_of(prefix, kind):
     return f"{prefix}{11 + KINDS.index(kind)}"
-
-
-class Log:
-    def __init__(self, path):
-        self._file = open(path, "a", encoding="ascii", buffering=1)
-        self._lock = threading.Lock()
-
-    def write(self, **fields):
-        with self._lock:
-            self._file.write(json.dumps(fields) + "\n")
 
 
 class Session:
@@ -114,16 +107,18 @@ class Session:
         for line in iter(self._file.readline, b".\r\n"):
             if not line:
                 return
-            text += line
+            text += line.removeprefix(b".")  # RFC 5321 §4.5.2
+        event = "put-off" if self._kind == "answers-451" else "message"
         message_id = re.search(rb"(?im)^message-id:\s*<([^>]*)>", text)
         for recipient in self._recipients:
             self._note(
-                "message",
+                event,
                 rcpt=recipient,
                 message_id=message_id.group(1).decode() if message_id else None,
+                text=text.decode("latin-1"),
             )
         self._recipients = []
-        self._say("250 taken")
+        self._say("250 taken" if event == "message" else "451 4.3.0 not now")
 
     def _note(self, event, **more):
         self._log.write(event=event, **self._about, **more)
@@ -164,7 +159,7 @@ def listen(kind, port, prefix, certificates, log, numbers):
 
 
 def main(certificates, prefix, log_path):
-    log, numbers = Log(log_path), itertools.count()
+    log, numbers = JsonLog(log_path), itertools.count()
     for kind, port in itertools.product(KINDS, PORTS):
         about = (kind, port, prefix, certificates, log, numbers)
         threading.Thread(target=listen, args=about).start()

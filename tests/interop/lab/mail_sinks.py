@@ -1,8 +1,8 @@
 """The MX hosts of the lab and what reached them."""
 
-import json
 import sys
 
+from . import json_log
 from . import mail_sink_server as server
 from .network import MX_PREFIX, WORLD
 from .processes import Process
@@ -43,11 +43,9 @@ class MailSinks:
 
     def events(self, event=None, recipient=None):
         """What was logged so far, in order: all, or of one event, or for one recipient."""
-        lines = self._log.read_text(encoding="ascii").splitlines(keepends=True)
-        entries = [json.loads(line) for line in lines if line.endswith("\n")]
         return [
             entry
-            for entry in entries
+            for entry in json_log.read(self._log)
             if (event is None or entry["event"] == event)
             and (recipient is None or entry.get("rcpt") == recipient)
         ]

@@ -1,10 +1,13 @@
-"""Good policy hosts: one real nginx, a certificate of its own for each mta-sts.DOMAIN, picked by SNI.
+"""Good policy hosts: one real nginx, a certificate of its own for each mta-sts.DOMAIN, picked by SNI. It also takes reports
+for a server behind it.
 
 A policy can be replaced or removed at any time: nginx reads the file and the certificate for each connection.
 """
 
-from .network import POLICY_HOST, WORLD
+from .network import POLICY_HOST, REPORT_RECEIVER_PREFIX, WORLD
 from .processes import Process, run
+from .report_receiver_server import PLAIN_PORT
+from .report_receiver_server import address_of as receiver_address
 from .testing import wait_until
 
 NGINX_CONF = """\
@@ -25,11 +28,13 @@ http {{
   default_type text/plain;
   server {{
     listen {address}:443 ssl backlog=4096;
+    listen {report_address}:443 ssl;
     server_name _;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_certificate {certificates}/good/$ssl_server_name.pem;
     ssl_certificate_key {certificates}/good/$ssl_server_name.pem;
     location = /.well-known/mta-sts.txt {{ root {folder}/www/$host; }}
+    location /reports/ {{ proxy_pass http://{report_server}; }}
     location / {{ return 404; }}
   }}
 }}
@@ -43,7 +48,13 @@ class PolicyHosts:
         (folder / "www").mkdir(parents=True)
         conf = folder / "nginx.conf"
         conf.write_text(
-            NGINX_CONF.format(folder=folder, address=POLICY_HOST, certificates=certificates.folder),
+            NGINX_CONF.format(
+                folder=folder,
+                address=POLICY_HOST,
+                certificates=certificates.folder,
+                report_address=receiver_address(REPORT_RECEIVER_PREFIX, "nginx"),
+                report_server=f"{receiver_address(REPORT_RECEIVER_PREFIX, 'plain')}:{PLAIN_PORT}",
+            ),
             encoding="ascii",
         )
         self._process = Process(

@@ -1,8 +1,8 @@
 """A real Postfix in a chroot: the kept folder of its Debian release below a throw-away overlay.
 
-It only sends: mail comes in by its own sendmail command, goes out by smtp(8) under strictmxd's policy. Each mail is
-tried once; what is deferred stays in the queue until retry_now(). Mail to the domains of SMART_HOSTS goes to smart
-hosts.
+It only sends: mail comes in by its own sendmail command, and by SMTP where the set-up has a port, goes out by smtp(8)
+under strictmxd's policy. Each mail is tried once; what is deferred stays in the queue until retry_now(). Mail to the
+domains of SMART_HOSTS goes to smart hosts.
 """
 
 import json
@@ -32,6 +32,7 @@ class Setup(NamedTuple):
     more: str = ""  # lines of main.cf
     level: str = "may"  # smtp_tls_security_level, what NOTFOUND leads to
     resolver: str = POSTFIX_RESOLVER
+    smtp_port: int = 0  # on 127.0.0.1; 0: it takes no mail by SMTP
 
 
 MAIN_CF = """\
@@ -61,7 +62,7 @@ queue_run_delay = 3600s
 {setup.more}
 """
 
-# No service is chrooted (so all see the lab's resolv.conf) and none listens on TCP.
+# No service is chrooted, so all see the lab's resolv.conf.
 MASTER_CF = """\
 pickup unix n - n 1 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -82,11 +83,13 @@ discard unix - - n - - discard
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
+SMTP_SERVICE = "127.0.0.1:{port} inet n - n - - smtpd\n"
 
 
 class Postfix:
     def __init__(self, name, folder, work, ca_file, setup):
         self.name = name
+        self.smtp_server = f"127.0.0.1:{setup.smtp_port}"
         self._root = work / "root"
         for part in ("root", "upper", "overlay-work"):
             (work / part).mkdir(parents=True)
@@ -124,7 +127,8 @@ class Postfix:
         (etc / "postfix/main.cf").write_text(
             MAIN_CF.format(name=name, setup=setup, transports=transports), encoding="ascii"
         )
-        (etc / "postfix/master.cf").write_text(MASTER_CF, encoding="ascii")
+        services = SMTP_SERVICE.format(port=setup.smtp_port) if setup.smtp_port else ""
+        (etc / "postfix/master.cf").write_text(MASTER_CF + services, encoding="ascii")
         (etc / "postfix/lab-ca.pem").write_bytes(Path(ca_file).read_bytes())
         (etc / "resolv.conf").unlink(missing_ok=True)
         trust = "options edns0 trust-ad\n" if WITH_DNSSEC in setup.more else ""
@@ -144,19 +148,41 @@ class Postfix:
         command = 'exec /usr/sbin/sendmail -i -f sender@sender.test "$@" < /tmp/letter'
         run(["chroot", self._root, "/bin/sh", "-c", command, "sh", *recipients])
 
+    def sendmail_script(self, path):
+        """Makes a program that hands a mail to this Postfix's own sendmail; only root can use it."""
+        path.write_text(
+            f'#!/bin/sh\nexec chroot {self._root} /usr/sbin/sendmail "$@"\n', encoding="ascii"
+        )
+        path.chmod(0o755)
+        return path
+
     def queue(self):
         """What waits: recipient -> reason it was deferred for (None while it is being tried for the first time)."""
         waiting = {}
-        for line in run(["chroot", self._root, "/usr/sbin/postqueue", "-j"]).splitlines():
-            mail = json.loads(line)
+        for mail in self._queued_mails():
             for recipient in mail["recipients"]:
                 tried = mail["queue_name"] == "deferred" or "delay_reason" in recipient
                 waiting[recipient["address"]] = recipient.get("delay_reason", "") if tried else None
         return waiting
 
+    def _queued_mails(self):
+        lines = run(["chroot", self._root, "/usr/sbin/postqueue", "-j"]).splitlines()
+        return [json.loads(line) for line in lines]
+
     def retry_now(self):
         """Tries all that is queued again, without waiting for it."""
         run(["chroot", self._root, "/usr/sbin/postqueue", "-f"])
+
+    def retry_mail_to(self, address):
+        """The same for one mail."""
+        for mail in self._queued_mails():
+            if address in [recipient["address"] for recipient in mail["recipients"]]:
+                run(["chroot", self._root, "/usr/sbin/postqueue", "-i", mail["queue_id"]])
+
+    def allow_plaintext_soon(self):
+        """From now on a second attempt does without TLS where that is not required; else only one after an hour does."""
+        run(["chroot", self._root, "/usr/sbin/postconf", "-e", "minimal_backoff_time = 1s"])
+        run(["chroot", self._root, "/usr/sbin/postfix", "reload"])
 
     def wait_until_tried(self, recipients, seconds=90):
         """Waits until a first attempt has ended for all: sent, bounced or deferred."""
