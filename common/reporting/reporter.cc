@@ -270,8 +270,10 @@ void Reporter::fill() {
         }
         has_more_due_ = due.value().size() >= limit;
         for (const ReportRow& row : due.value()) {
+          if (under_way_.contains(row.id)) continue;
+          if (under_way_.size() >= kMaxUnderWay) has_more_due_ = true;
           if (under_way_.size() >= kMaxUnderWay || !keeps_on()) break;
-          if (!under_way_.contains(row.id)) begin(row);
+          begin(row);
         }
       });
 }

@@ -6,6 +6,7 @@ once. They are ready when the daemon says that all are sent; files and mails are
 
 import os
 import shutil
+import tempfile
 import threading
 import time
 
@@ -48,10 +49,9 @@ class Reporter:
     def __init__(self, programs, domains, way):
         self._programs = programs
         self._domains = domains
-        self._folder = programs.file("reports")
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # A new one each time: ext4 looks for long for an inode that was not freed lately.
+        self._folder = tempfile.mkdtemp(prefix="reports-", dir=programs.file(""))
         shutil.rmtree(programs.file("reports-state"), ignore_errors=True)
-        os.mkdir(self._folder)
         self._sink = programs.smtp_sink()
         self.daemon = None
         recipient = f"file:{self._folder}" if way == FOLDER else "mailto:reports@sink.test"
