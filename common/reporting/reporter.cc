@@ -283,11 +283,13 @@ void Reporter::fill() {
         }
         has_more_due_ = due.value().size() >= limit;
         for (const ReportRow& row : due.value()) {
+          if (under_way_.contains(row.id)) continue;
           // While nothing can be written, one that is not built yet tries whether it can again.
-          const std::size_t most = is_store_failing_ ? 1 : kMaxUnderWay;
-          if (under_way_.size() >= most || !keeps_on()) break;
-          const bool would_send = is_store_failing_ && row.state == ReportState::kSending;
-          if (!would_send && !under_way_.contains(row.id)) begin(row);
+          if (is_store_failing_ && row.state == ReportState::kSending) continue;
+          const bool is_full = under_way_.size() >= (is_store_failing_ ? 1 : kMaxUnderWay);
+          if (is_full) has_more_due_ = true;
+          if (is_full || !keeps_on()) break;
+          begin(row);
         }
       });
 }

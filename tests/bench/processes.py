@@ -13,6 +13,7 @@ STOP_SECONDS = 30
 DO_NOTHING_PORT = 8460
 STRICTMX_PORT = 8461
 PEER_PORT = 8463
+SINK_PORT = 2525
 SIGNED_DNS = "127.0.0.2"
 
 
@@ -64,11 +65,22 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def rss_kib(self):
+        return self._status_kib("VmRSS")
+
+    def peak_rss_kib(self):
+        """The largest since it started, or since forget_peak()."""
+        return self._status_kib("VmHWM")
+
+    def forget_peak(self):
+        with open(f"/proc/{self.pid}/clear_refs", "w", encoding="ascii") as peak:
+            peak.write("5")
+
+    def _status_kib(self, field):
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith(field + ":"):
                     return int(line.split()[1])
-        raise BenchError(f"no VmRSS of {self.name}")
+        raise BenchError(f"no {field} of {self.name}")
 
     def stop(self):
         if self._process.poll() is None:
@@ -199,6 +211,25 @@ class Programs:
     def result_load(self, **options):
         return _figures([self.needed("bench_result_load")], options, False)
 
+    def smtp_sink(self):
+        command = [self.needed("bench_smtp_sink"), "--listen", f"127.0.0.1:{SINK_PORT}"]
+        server = Server("smtp sink", command, self.file("smtp_sink.log"))
+        server.await_word("ready")
+        return server
+
+    def report_limit(self, **options):
+        command = [self.needed("bench_report_limit"), "--server", f"127.0.0.1:{SINK_PORT}"]
+        return _figures(command, options, False)
+
+    def cli(self, *arguments):
+        """The operator's command; what it prints."""
+        command = [self.needed("strictmx"), *arguments]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                check=False)
+        if result.returncode != 0:
+            raise BenchError(f"{' '.join(command)}: {result.stderr.strip()}")
+        return result.stdout
+
     def bare_client(self, **options):
         command = [self.needed("bench_bare_client"), "--ca", self.ca_file]
         return _figures(command, options, False)
@@ -211,5 +242,9 @@ def _figures(command, options, may_fail):
                             check=False)
     if result.returncode != 0 and not (may_fail and result.stdout):
         raise BenchError(f"{os.path.basename(command[0])} failed: {result.stderr.strip()}")
-    return {name: float(value) for name, value in
-            (line.split() for line in result.stdout.splitlines())}
+    return figures_in(result.stdout)
+
+
+def figures_in(text):
+    """Lines "name value"."""
+    return {name: float(value) for name, value in (line.split() for line in text.splitlines())}

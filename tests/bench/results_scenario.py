@@ -38,9 +38,9 @@ class Counter:
 class Daemon:
     """strictmxd with an empty store."""
 
-    def __init__(self, programs):
-        self.store = programs.file("results-state/strictmx.db")
-        self.server = programs.ready_strictmx(self.store)
+    def __init__(self, programs, name="results", more=None):
+        self.store = programs.file(name + "-state/strictmx.db")
+        self.server = programs.ready_strictmx(self.store, more)
         self.socket = programs.file("tlsrpt.sock")
 
     def await_stored(self, count):
@@ -55,7 +55,7 @@ class Daemon:
     def metric(name):
         with urllib.request.urlopen(ADMIN, timeout=30) as reply:
             text = reply.read().decode()
-        return int(re.search(rf"^\w*{name} (\d+)$", text, re.MULTILINE).group(1))
+        return int(re.search(rf"^\w*{re.escape(name)} (\d+)$", text, re.MULTILINE).group(1))
 
 
 def _round(subject, load):
@@ -91,13 +91,13 @@ def measure(programs, results, scale):
                         subject, lambda path, rate=rate: programs.result_load(
                             socket=path, count=rate * scale.seconds, rate=rate)))
         if STRICTMX in subjects:
-            _note_size(subjects[STRICTMX], results)
+            results.add("results, store", STRICTMX, store_size(subjects[STRICTMX]))
     finally:
         for subject in subjects.values():
             subject.server.stop()
 
 
-def _note_size(daemon, results):
+def store_size(daemon):
     """Bytes of the store for each row of counters, after the log was folded in."""
     daemon.server.stop()
     store = sqlite3.connect(daemon.store)
@@ -105,5 +105,4 @@ def _note_size(daemon, results):
     rows, = store.execute("SELECT COUNT(*) FROM results").fetchone()
     texts, = store.execute("SELECT COUNT(*) FROM result_texts").fetchone()
     store.close()
-    results.add("results, store", STRICTMX, {
-        "rows": rows, "texts": texts, "bytes_per_row": os.path.getsize(daemon.store) / rows})
+    return {"rows": rows, "texts": texts, "bytes_per_row": os.path.getsize(daemon.store) / rows}

@@ -17,6 +17,7 @@ import tempfile
 sys.dont_write_bytecode = True  # The source folder stays clean.
 
 import namespace
+import reports_scenario
 import results_scenario
 import scenarios
 from processes import BenchError, Programs
@@ -36,11 +37,17 @@ RESULT_COLUMNS = [("results/s", "results_per_second", "{:,.0f}"),
                   ("RSS KiB", "rss_kib", "{:,.0f}")]
 STORE_COLUMNS = [("rows", "rows", "{:,.0f}"), ("texts", "texts", "{:,.0f}"),
                  ("bytes/row", "bytes_per_row", "{:,.0f}")]
+REPORT_COLUMNS = [("seconds", "seconds", "{:,.2f}"), ("CPU ms/report", "cpu_ms", "{:.2f}"),
+                  ("connections", "connections", "{:,.0f}"),
+                  ("RSS KiB before", "before_kib", "{:,.0f}"), ("largest", "peak_kib", "{:,.0f}")]
+DAY_COLUMNS = [("RSS KiB at start", "start_kib", "{:,.0f}"), ("middle", "middle_kib", "{:,.0f}"),
+               ("end", "end_kib", "{:,.0f}"), ("seconds", "seconds", "{:,.0f}"), *STORE_COLUMNS]
 START_COLUMNS = [("first answer s", "seconds", "{:.3f}"), ("RSS KiB", "rss_kib", "{:,.0f}")]
 
 RUNS = {"warm": scenarios.warm_cache, "first": scenarios.first_time,
         "dane": scenarios.first_time_dane, "none": scenarios.no_policy,
-        "large": scenarios.large_store, "results": results_scenario.measure}
+        "large": scenarios.large_store, "results": results_scenario.measure,
+        "reports": reports_scenario.measure}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +58,10 @@ class Scale:
     peer_domains: int
     memory_domains: int
     results: int
+    report_domains: int
+    many_report_domains: int
+    day_results: int
+    day_domains: int
 
 
 def parse_arguments():
@@ -66,9 +77,13 @@ def parse_arguments():
 
 
 def choose_scale(arguments):
-    scale = Scale(5, 3, 10000, 1000, 100000, 1000000)
+    scale = Scale(rounds=5, seconds=3, domains=10000, peer_domains=1000, memory_domains=100000,
+                  results=1000000, report_domains=10000, many_report_domains=100000,
+                  day_results=10000000, day_domains=100000)
     if arguments.quick:
-        scale = Scale(3, 1, 2000, 200, 5000, 100000)
+        scale = Scale(rounds=3, seconds=1, domains=2000, peer_domains=200, memory_domains=5000,
+                      results=100000, report_domains=1000, many_report_domains=5000,
+                      day_results=500000, day_domains=10000)
     if arguments.rounds:
         scale = dataclasses.replace(scale, rounds=arguments.rounds)
     if arguments.memory_domains:
@@ -117,6 +132,11 @@ def print_tables(results, scale):
     for rate in results_scenario.RATES:
         results.print_table(results_scenario.NOT_WAITING.format(f"{rate:,}"), RESULT_COLUMNS)
     results.print_table("results, store", STORE_COLUMNS)
+    for way in reports_scenario.WAYS:
+        results.print_table(way, REPORT_COLUMNS, reports_scenario.LIMIT)
+    results.print_table(reports_scenario.LATENCY, WARM_COLUMNS, reports_scenario.QUIET)
+    results.print_table(reports_scenario.MANY, REPORT_COLUMNS)
+    results.print_table(reports_scenario.DAY, DAY_COLUMNS)
 
 
 def bytes_per_domain(results, figure, domains):
@@ -158,7 +178,7 @@ def judge_targets(results, scale):
                      None if small_kib is None else small_kib * 1024 / 1e6, 20, False),
         print_target(f"seconds to the first answer with {scale.memory_domains} stored policies",
                      results.median("start-up", STRICTMX, "seconds"), 1.0, False),
-    ] + judge_results(results)
+    ] + judge_results(results) + judge_reports(results, scale)
 
 
 def judge_results(results):
@@ -178,6 +198,27 @@ def judge_results(results):
             f"per cent lost at {rate:,}/s above the counting receiver's",
             None if None in lost else lost[0] - lost[1], 1.0, False))
     return targets
+
+
+def judge_reports(results, scale):
+    def seconds(way):
+        value = results.median(way, STRICTMX, "seconds")
+        return None if value is None else value * 1e4 / scale.report_domains
+
+    many = [results.median(reports_scenario.MANY, STRICTMX, f"{when}_kib")
+            for when in ("before", "peak")]
+    day = [results.median(reports_scenario.DAY, STRICTMX, f"{when}_kib")
+           for when in ("middle", "end")]
+    return [
+        print_target("seconds for 10,000 reports into a folder", seconds(reports_scenario.FOLDER),
+                     5, False),
+        print_target("seconds for 10,000 signed mails, SMTP included",
+                     seconds(reports_scenario.SIGNED), 10, False),
+        print_target(f"MB more while {scale.many_report_domains:,} reports leave",
+                     None if None in many else (many[1] - many[0]) * 1024 / 1e6, 20, False),
+        print_target(f"MB more at the end of {scale.day_results:,} results than in the middle",
+                     None if None in day else (day[1] - day[0]) * 1024 / 1e6, 2, False),
+    ]
 
 
 def main():

@@ -176,6 +176,24 @@ class DailyReports : public testing::Test {
       return true;
     });
   }
+  // d0.test and so on, with a result of yesterday and a record.
+  void add_domains(int count) {
+    ResultBatch::Rows rows;
+    for (int i = 0; i < count; ++i) {
+      const std::string domain = "d" + std::to_string(i) + ".test";
+      resolver_.set_rua(domain, "mailto:tls@" + domain);
+      tlsrpt::AppliedPolicy policy;
+      policy.domain = domain;
+      rows[{today() - 1, domain}][write_policy(policy, domain)][""] = {1, 0};
+    }
+    in_store<bool>([rows](store::Transaction& transaction) -> StoreResult<bool> {
+      auto key = read_text_key(transaction);
+      if (!key.ok()) return key.error();
+      auto written = write_rows(transaction, key.value(), rows);
+      if (!written.ok()) return written.error();
+      return true;
+    });
+  }
   std::optional<ReportRow> row(DayNumber day, const std::string& domain) {
     return in_store<std::optional<ReportRow>>(
         [day, domain](store::Transaction& transaction) -> StoreResult<std::optional<ReportRow>> {
@@ -676,21 +694,7 @@ TEST_F(DailyReports, NothingIsSentThatIsNotStoredFirst) {
 
 TEST_F(DailyReports, ManyDomainsAreAllSentOnce) {
   constexpr int kDomains = 3000;  // several pages of planning, many more than are under way
-  ResultBatch::Rows rows;
-  for (int i = 0; i < kDomains; ++i) {
-    const std::string domain = "d" + std::to_string(i) + ".test";
-    resolver_.set_rua(domain, "mailto:tls@" + domain);
-    tlsrpt::AppliedPolicy policy;
-    policy.domain = domain;
-    rows[{today() - 1, domain}][write_policy(policy, domain)][""] = {1, 0};
-  }
-  in_store<bool>([rows](store::Transaction& transaction) -> StoreResult<bool> {
-    auto key = read_text_key(transaction);
-    if (!key.ok()) return key.error();
-    auto written = write_rows(transaction, key.value(), rows);
-    if (!written.ok()) return written.error();
-    return true;
-  });
+  add_domains(kDomains);
   start();
   settle();
   clock_.advance(kMakeUpSpread);
@@ -700,6 +704,30 @@ TEST_F(DailyReports, ManyDomainsAreAllSentOnce) {
   for (const Sent& one : sender_.attempts) ++times[one.uri];
   EXPECT_EQ(times.size(), static_cast<std::size_t>(kDomains));
   EXPECT_EQ(sender_.attempts.size(), static_cast<std::size_t>(kDomains));
+}
+
+TEST_F(DailyReports, WhatIsDueDoesNotWaitForTheNextLook) {
+  settings_.look_interval = hours(1);
+  // Around what fits at once: all, some more, and a rest that is seen and not yet begun.
+  for (const int domains : {100, 256, 257, 380, 500, 1000}) {
+    SCOPED_TRACE(domains);
+    reporter_.reset();
+    database_.reset();
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directory(folder_);
+    open_store();
+    sender_.attempts.clear();
+    add_domains(domains);
+    start();
+    std::optional<std::uint64_t> due;
+    reporter_->put_forward(today() - 1, "", [&due](const StoreResult<std::uint64_t>& rows) {
+      if (rows.ok()) due = rows.value();
+    });
+    run_until([&] { return sender_.attempts.size() >= static_cast<std::size_t>(domains); });
+    run_until([&] { return reporter_->is_idle(); });
+    EXPECT_EQ(due, static_cast<std::uint64_t>(domains));
+    EXPECT_EQ(sender_.attempts.size(), static_cast<std::size_t>(domains));
+  }
 }
 
 TEST_F(DailyReports, OldOnesGoWithTheirResults) {
