@@ -392,17 +392,22 @@ class UnboundResolver::Core {
     return packet == nullptr || length < 0 ? 0 : static_cast<std::size_t>(length);
   }
 
+  static bool is_answer(int rcode) { return rcode == kNoError || rcode == kNxDomain; }
+  static WireResult server_failure(int rcode) {
+    return fail(DnsError::kServerFailure,
+                rcode == 2 ? "SERVFAIL" : "rcode " + std::to_string(rcode));
+  }
+
   static WireResult read(RecordType type, int rcode, std::span<const std::uint8_t> packet,
                          int security, const char* why_bogus) {
     if (security == 1) {
       return fail(DnsError::kBogus, why_bogus != nullptr ? why_bogus : "DNSSEC validation failure");
     }
-    if (rcode != kNoError && rcode != kNxDomain) {
-      return fail(DnsError::kServerFailure,
-                  rcode == 2 ? "SERVFAIL" : "rcode " + std::to_string(rcode));
-    }
+    if (!is_answer(rcode)) return server_failure(rcode);
     auto message = read_message(packet, type);
     if (!message.has_value()) return fail(DnsError::kMalformed, "answer can't be read");
+    // A failure that libunbound remembers (for 5 s) comes as rcode 0, and only the message tells.
+    if (!is_answer(message->rcode)) return server_failure(message->rcode);
     return WireAnswer{std::move(*message), security == 2};
   }
 
