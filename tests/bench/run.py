@@ -132,7 +132,7 @@ def print_tables(results, scale):
     for rate in results_scenario.RATES:
         results.print_table(results_scenario.NOT_WAITING.format(f"{rate:,}"), RESULT_COLUMNS)
     results.print_table("results, store", STORE_COLUMNS)
-    for way in reports_scenario.WAYS:
+    for way in (*reports_scenario.WAYS, reports_scenario.SENDING):
         results.print_table(way, REPORT_COLUMNS, reports_scenario.LIMIT)
     results.print_table(reports_scenario.LATENCY, WARM_COLUMNS, reports_scenario.QUIET)
     results.print_table(reports_scenario.MANY, REPORT_COLUMNS)
