@@ -273,7 +273,7 @@ def test_same_bytes_after_a_kill_and_to_nobody_twice(lab):
     for sessions in (1, 2):
         # What comes late changes nothing of what was built.
         send_result(daemon, TWO, day, sessions=sessions)
-    check(send_now(daemon, day) >= 1, "reports sent again")
+    check_equal(send_now(daemon, day, TWO), 1, "reports sent again")
     wait_until(lambda: len(receivers.posts(path_of("two-b"))) == 2, 30, "the second attempt")
     first, second = receivers.posts(path_of("two-b"))
     (other,) = receivers.posts(path_of("two"))
@@ -297,5 +297,5 @@ def test_private_addresses_where_they_are_allowed(lab):
     lab.domains.publish()
     send_result(daemon, late, day)
     wait_for_results(daemon, day, [late])
-    send_now(daemon, day)
+    send_now(daemon, day, late)
     wait_until(lambda: "::ffff:127.0.0.1" in running["watch"].seen, 30, "a connection to 127.0.0.1")

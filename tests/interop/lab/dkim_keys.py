@@ -1,9 +1,15 @@
-"""DKIM (RFC 6376): keys made by `strictmx dkim-key`, their records in the lab's DNS, and signatures judged by python3-dkim."""
+"""DKIM (RFC 6376): keys made by `strictmx dkim-key`, their records in the lab's DNS, and signatures judged by python3-dkim
+and OpenDKIM.
+"""
 
+import contextlib
 import email
 import json
 import os
 import pwd
+import re
+import shutil
+import subprocess
 from unittest import mock
 
 from .daemon import USER
@@ -53,3 +59,35 @@ def signatures(text):
     fields = email.message_from_string(text).get_all("DKIM-Signature", [])
     tags = ["".join(field.split()).rstrip(";").split(";") for field in fields]
     return [dict(tag.split("=", 1) for tag in of_one) for of_one in tags]
+
+
+def without_signature(text, selector):
+    """The message without that one of its DKIM-Signatures: none covers another."""
+    fields = re.findall(r"^DKIM-Signature:.*\r\n(?:[ \t].*\r\n)*", text, re.MULTILINE)
+    (field,) = [field for field in fields if f"s={selector};" in field]
+    return text.replace(field, "")
+
+
+@contextlib.contextmanager
+def key_for_all_services(lab, domain, selector):
+    """While it lasts, the key's record is that of a key for mail of all kinds."""
+    name = f"{selector}._domainkey.{domain}."
+    (record,) = lab.zones.zone_of(name).records[name]["TXT"]
+    lab.dns.set(name, "TXT", record.replace("s=tlsrpt", "s=*"))
+    lab.dns.publish()
+    try:
+        yield
+    finally:
+        lab.dns.set(name, "TXT", record)
+        lab.dns.publish()
+
+
+def opendkim_error(text):
+    """What OpenDKIM has against the message's signatures; "" where they are good."""
+    program = shutil.which("opendkim-testmsg", path="/usr/sbin:/usr/bin")
+    if program is None:
+        raise Skip("opendkim-testmsg is missing (package: opendkim-tools)")
+    done = subprocess.run(
+        [program], input=text.encode("latin-1"), capture_output=True, timeout=60, check=False
+    )
+    return done.stderr.decode().strip().removeprefix("opendkim-testmsg: dkim_eom(): ")
