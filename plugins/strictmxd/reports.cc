@@ -67,9 +67,10 @@ Reports::Reports(base::EventLoop& loop, store::Database& database, const base::C
       client_(nullptr),
       asked_(resolver, client_, false),
       own_(resolver, client_, true),
-      builders_(loop, kBuilderThreads, reporting::kMaxUnderWay * (1 + reporting::kMaxRuleUris)),
+      builders_(loop, kBuilderThreads, reporting::kMaxUnderWay),
       mailers_(loop, kMailThreads, kMaxQueuedMails),
-      sender_(loop, mailers_, builders_, asked_, own_),
+      writers_(loop, kWriterThreads, kMaxQueuedFiles),
+      sender_(loop, mailers_, writers_, asked_, own_),
       reporter_(loop, database, clock, resolver, sender_, builders_) {
   const auto applied = apply(settings);
   if (applied.ok()) return;

@@ -28,8 +28,12 @@ namespace strictmx::daemon {
 
 // Pure computation: as many as there are cores, of which the loop and the database want theirs.
 inline constexpr std::size_t kBuilderThreads = 2;
-// Each waits for a mail server, which may take its time.
-inline constexpr std::size_t kMailThreads = 4;
+// Each waits for a mail server, which may take its time, or for the disk: 10,000 reports into a
+// folder, each synced, took 3.5 s with eight and 5.6 to 7.2 s with four.
+inline constexpr std::size_t kMailThreads = 8;
+inline constexpr std::size_t kWriterThreads = 8;
+inline constexpr std::size_t kMaxQueuedFiles =
+    reporting::kMaxUnderWay * 2 * reporting::kMaxRuleUris;
 inline constexpr std::size_t kMaxQueuedMails =
     reporting::kMaxUnderWay * (32 + 2 * reporting::kMaxRuleUris);
 
@@ -70,6 +74,7 @@ class Reports {
   reporting::HttpsSubmission own_;
   base::WorkerPool builders_;
   base::WorkerPool mailers_;
+  base::WorkerPool writers_;
   reporting::SubmittingSender sender_;
   reporting::Reporter reporter_;
 };
