@@ -27,8 +27,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+
+from result_senders import Sender
 
 SENDERS = 2
 SENDING_DAYS = 1.8
@@ -41,39 +42,6 @@ NUMBERS_A_DOMAIN = 100
 PAUSE_SECONDS = 0.002
 END_SECONDS = 240
 RECIPIENTS = 2
-
-
-def numbered(sender, number):
-    failure = {"c": 205, "n": "mx.example.org", "f": f"number-{sender}-{number}"}
-    policy = {"policy-type": 9, "failure-details": [failure], "t": 1, "f": 1}
-    return {"dpv": "1", "d": f"n{sender}-{number // NUMBERS_A_DOMAIN}.example",
-            "policies": [policy]}
-
-
-def repeating(number):
-    policy = {"policy-type": 2, "policy-domain": f"r{number % 7}.example",
-              "policy-string": ["version: STSv1", "mode: enforce"], "t": 0, "f": 0}
-    return {"dpv": "1", "d": f"r{number % 7}.example", "policies": [policy]}
-
-
-class Sender(threading.Thread):
-    def __init__(self, path, name):
-        super().__init__(daemon=True)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.connect(str(path))
-        self.name = name
-        self.numbers = self.repeats = 0
-        self.is_ending = False
-
-    def run(self):
-        while not self.is_ending:
-            if (self.numbers + self.repeats) % 3 == 0:
-                self.socket.send(json.dumps(numbered(self.name, self.numbers)).encode())
-                self.numbers += 1
-            else:
-                self.socket.send(json.dumps(repeating(self.repeats)).encode())
-                self.repeats += 1
-            time.sleep(PAUSE_SECONDS)
 
 
 class World:
@@ -198,7 +166,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="reports-"))
     try:
         world = World(arguments.tool.resolve(), folder, seconds_a_day, chance)
-        senders = [Sender(world.path, str(i)) for i in range(SENDERS)]
+        senders = [Sender(world.path, str(i), NUMBERS_A_DOMAIN, PAUSE_SECONDS) for i in range(SENDERS)]
         for sender in senders:
             sender.start()
         kills = killed_ready = 0

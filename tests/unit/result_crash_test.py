@@ -13,7 +13,6 @@ compared with what was sent: the sums, and each number once.
 import argparse
 import array
 import fcntl
-import json
 import os
 import pathlib
 import random
@@ -25,8 +24,9 @@ import subprocess
 import sys
 import tempfile
 import termios
-import threading
 import time
+
+from result_senders import Sender
 
 SENDERS = 2
 # Some lives end before they are ready, most while results pour in.
@@ -38,41 +38,6 @@ NUMBERS_A_DOMAIN = 400  # below the bound on kinds of failure of one domain
 END_SECONDS = 120
 PAUSE_EVERY = 200  # so that the store keeps up with a sender that never rests
 PAUSE_SECONDS = 0.004
-
-
-def numbered(sender, number):
-    failure = {"c": 205, "n": "mx.example.org", "f": f"number-{sender}-{number}"}
-    policy = {"policy-type": 9, "failure-details": [failure], "t": 1, "f": 1}
-    return {"dpv": "1", "d": f"n{sender}-{number // NUMBERS_A_DOMAIN}.example",
-            "policies": [policy]}
-
-
-def repeating(number):
-    policy = {"policy-type": 2, "policy-domain": f"r{number % 7}.example",
-              "policy-string": ["version: STSv1", "mode: enforce"], "t": 0, "f": 0}
-    return {"dpv": "1", "d": f"r{number % 7}.example", "policies": [policy]}
-
-
-class Sender(threading.Thread):
-    def __init__(self, path, name):
-        super().__init__(daemon=True)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.connect(str(path))
-        self.name = name
-        self.numbers = self.repeats = 0
-        self.is_ending = False
-
-    def run(self):
-        while not self.is_ending:
-            # Counted when send() has returned: nobody but the daemon can lose it from there on.
-            if (self.numbers + self.repeats) % 3 == 0:
-                self.socket.send(json.dumps(numbered(self.name, self.numbers)).encode())
-                self.numbers += 1
-            else:
-                self.socket.send(json.dumps(repeating(self.repeats)).encode())
-                self.repeats += 1
-            if (self.numbers + self.repeats) % PAUSE_EVERY == 0:
-                time.sleep(PAUSE_SECONDS)
 
 
 class World:
@@ -188,7 +153,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="crash-"))
     try:
         world = World(arguments.build.resolve(), folder)
-        senders = [Sender(world.path, str(i)) for i in range(SENDERS)]
+        senders = [Sender(world.path, str(i), NUMBERS_A_DOMAIN, PAUSE_SECONDS, PAUSE_EVERY) for i in range(SENDERS)]
         for sender in senders:
             sender.start()
         killed_ready = 0
