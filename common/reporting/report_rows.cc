@@ -299,16 +299,15 @@ StoreResult<std::uint64_t> mails_to_domain(Transaction& transaction, DayNumber d
 StoreResult<std::uint64_t> put_forward(Transaction& transaction, DayNumber day,
                                        const std::string& domain, base::WallTime now) {
   std::uint64_t rows = 0;
-  // One domain: at once, and also where it was not to be sent before. A day: spread a little. What
-  // is built has its bytes still, and they are sent.
-  const std::int64_t spread = domain.empty() ? kForwardSpread.count() : 1;
+  // One domain: also where it was not to be sent before. What is built has its bytes still, and
+  // they are sent.
   auto moved = transaction.query(
-      "UPDATE reports SET next_at = MIN(next_at, ?3 + id % ?4), since = ?3, attempts = 0, "
+      "UPDATE reports SET next_at = MIN(next_at, ?3), since = ?3, attempts = 0, "
       "state = CASE WHEN report <> '' THEN 1 ELSE 0 END "
       "WHERE day = ?1 AND (?2 = '' OR domain = ?2) AND (state IN (0, 1, 4) "
       "OR (state = 3 AND ?2 <> '') OR (state = 2 AND EXISTS (SELECT 1 FROM report_recipients r "
       "WHERE r.report = reports.id AND r.attempts > 0 AND r.state IN (2, 3)))) RETURNING id",
-      {day, domain, as_number(now), spread}, [&rows](const Row&) { ++rows; });
+      {day, domain, as_number(now)}, [&rows](const Row&) { ++rows; });
   if (!moved.ok()) return moved.error();
   auto recipients = transaction.run(
       "UPDATE report_recipients SET next_at = ?3, attempts = 0, state = 0 "

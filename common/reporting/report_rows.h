@@ -24,8 +24,6 @@ namespace strictmx::reporting {
 inline constexpr std::size_t kMaxPlannedAtOnce = 2000;
 inline constexpr std::size_t kMaxDroppedReports = 1000;
 inline constexpr std::size_t kMaxListed = 500;
-// A day that the operator has sent at once is spread over this.
-inline constexpr std::chrono::seconds kForwardSpread{60};
 // No time that is planned lies further ahead (report_schedule.h: kSpread, kLongestRetry), but where
 // the clock has been set back since.
 inline constexpr std::chrono::hours kLongestAhead{5};

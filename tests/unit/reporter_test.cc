@@ -609,7 +609,6 @@ TEST_F(DailyReports, SendingOneDomainsSendsNoOther) {
   EXPECT_EQ(sender_.attempts[0].domain, "a.test");
   EXPECT_EQ(send_now(day, "none.test"), 0U);
   EXPECT_EQ(send_now(day, ""), 1U);
-  pass(kForwardSpread);
   EXPECT_EQ(sender_.attempts.size(), 2U);
 }
 
