@@ -70,22 +70,20 @@ HttpsSubmission::~HttpsSubmission() { *is_alive_ = false; }
 
 void HttpsSubmission::submit(const ReportTarget& target, std::shared_ptr<const std::string> gzip,
                              SubmissionCallback callback) {
-  http::HttpRequest request{target.host, target.path, {}};
-  request.port = target.port;
-  request.method = http::HttpMethod::kPost;
-  request.content_type = kMediaType;
   resolver_.addresses(
-      target.host, [this, alive = is_alive_, request = std::move(request), gzip = std::move(gzip),
-                    callback = std::move(callback), allows_private = allows_private_](
-                       const dns::DnsResult<base::IpAddress>& found) {
+      target.host,
+      [this, alive = is_alive_, target, gzip = std::move(gzip), callback = std::move(callback),
+       allows_private = allows_private_](const dns::DnsResult<base::IpAddress>& found) {
         if (!*alive) return;
-        auto addresses = usable_addresses(request.host, found, allows_private);
+        auto addresses = usable_addresses(target.host, found, allows_private);
         if (!addresses.ok()) return callback(addresses.error());
-        http::HttpRequest ready = request;
-        ready.addresses = std::move(addresses).value();
-        ready.body = gzip;
-        client_.send(std::move(ready),
-                     [alive, callback, host = request.host](const http::HttpResult& result) {
+        http::HttpRequest request{target.host, target.path, std::move(addresses).value()};
+        request.port = target.port;
+        request.method = http::HttpMethod::kPost;
+        request.content_type = kMediaType;
+        request.body = gzip;
+        client_.send(std::move(request),
+                     [alive, callback, host = target.host](const http::HttpResult& result) {
                        if (*alive) callback(outcome_of(host, result));
                      });
       });

@@ -55,7 +55,6 @@ std::vector<RecipientRow> merged(std::vector<RecipientRow> wanted,
 struct Reporter::Work {
   ReportRow row;
   std::optional<base::DomainName> domain;  // none: the row names no domain
-  std::string id;                          // report-id
   std::shared_ptr<const std::string> bytes;
   std::size_t attempts_under_way = 0;
   bool is_saving = false;
@@ -206,16 +205,28 @@ void Reporter::plan_next_day() {
     on_planned();
     return;
   }
-  plan_domains_after(days_to_plan_.back(), "");
+  const DayNumber day = days_to_plan_.back();
+  days_to_plan_.pop_back();
+  // Yesterday's results may still come, a spool that was left being read again.
+  const bool is_last_time = day < day_of(clock_.now()) - 1;
+  plan_domains_after(day, "", is_last_time, [this](const StoreOutcome& planned) {
+    if (planned.ok()) {
+      plan_next_day();
+      return;
+    }
+    note_write_failure(planned.error().detail);
+    planned_on_.reset();
+    is_planning_ = false;
+  });
 }
 
-void Reporter::plan_domains_after(DayNumber day, const std::string& after) {
-  const base::WallTime now = clock_.now();
-  // Yesterday's results may still come, a spool that was left being read again.
-  const bool is_last_time = day < day_of(now) - 1;
+// One page at a time, so that others get their turn at the store.
+void Reporter::plan_domains_after(DayNumber day, const std::string& after, bool is_last_time,
+                                  const std::function<void(const StoreOutcome&)>& callback) {
   read_with<std::string>(
       database_,
-      [day, after, now, is_last_time](Transaction& transaction) -> StoreResult<std::string> {
+      [day, after, now = clock_.now(),
+       is_last_time](Transaction& transaction) -> StoreResult<std::string> {
         auto key = read_text_key(transaction);
         if (!key.ok()) return key.error();
         auto last = plan_domains(transaction, key.value(), day, after, now);
@@ -224,17 +235,14 @@ void Reporter::plan_domains_after(DayNumber day, const std::string& after) {
         if (!closed.ok()) return closed.error();
         return last;
       },
-      [this, alive = is_alive_, day](const StoreResult<std::string>& last) {
+      [this, alive = is_alive_, day, is_last_time, callback](const StoreResult<std::string>& last) {
         if (!*alive) return;
         if (!last.ok()) {
-          note_write_failure(last.error().detail);
-          planned_on_.reset();
-          is_planning_ = false;
+          callback(last.error());
         } else if (!last.value().empty() && keeps_on()) {
-          plan_domains_after(day, last.value());
+          plan_domains_after(day, last.value(), is_last_time, callback);
         } else {
-          days_to_plan_.pop_back();
-          plan_next_day();
+          callback(done());
         }
       });
 }
@@ -378,11 +386,11 @@ void Reporter::build(const WorkPointer& work, const Material& material) {
     settle(work, ReportState::kDone, "no destination can be used");
     return;
   }
-  work->id = report_id(material.key, row.day, row.domain);
   using Built = base::Result<std::string, BuildProblem>;
   auto built = std::make_shared<Built>(base::fail(BuildProblem::kCompression, "not built"));
   const bool is_taken = builders_.submit(
-      [built, results = material.results, author = settings_.author, id = work->id] {
+      [built, results = material.results, author = settings_.author,
+       id = report_id(material.key, row.day, row.domain)] {
         *built = build_report(results, author, id);
       },
       [this, alive = is_alive_, work, built] {
@@ -614,38 +622,23 @@ void Reporter::put_forward(DayNumber day, const std::string& domain, const Forwa
       });
 }
 
-void Reporter::plan_and_put_forward(DayNumber day, const std::string& after,
-                                    const Forwarded& callback) {
-  read_with<std::string>(
-      database_,
-      [day, after, now = clock_.now()](Transaction& transaction) -> StoreResult<std::string> {
-        auto key = read_text_key(transaction);
-        if (!key.ok()) return key.error();
-        return plan_domains(transaction, key.value(), day, after, now);
-      },
-      [this, alive = is_alive_, day, callback](const StoreResult<std::string>& last) {
-        if (!*alive) return;
-        if (!last.ok()) {
-          callback(last.error());
-        } else if (last.value().empty()) {
-          put_forward(day, "", callback);
-        } else {
-          plan_and_put_forward(day, last.value(), callback);
-        }
-      });
-}
-
 bool Reporter::is_complete(DayNumber day) const {
   return !complete_until_ || complete_until_() >= day_start(day + 1);
 }
 
 void Reporter::send_now(DayNumber day, const std::string& domain, const Forwarded& callback) {
   // A day may have domains that are not planned: its reports were off, or it has just ended.
-  if (domain.empty()) {
-    plan_and_put_forward(day, "", callback);
-  } else {
+  if (!domain.empty()) {
     put_forward(day, domain, callback);
+    return;
   }
+  plan_domains_after(day, "", false, [this, day, callback](const StoreOutcome& planned) {
+    if (planned.ok()) {
+      put_forward(day, "", callback);
+    } else {
+      callback(planned.error());
+    }
+  });
 }
 
 void Reporter::preview(DayNumber day, const base::DomainName& domain,

@@ -123,7 +123,8 @@ class Reporter {
   void look();
   void plan();
   void plan_next_day();
-  void plan_domains_after(DayNumber day, const std::string& after);
+  void plan_domains_after(DayNumber day, const std::string& after, bool is_last_time,
+                          const std::function<void(const StoreOutcome&)>& callback);
   void on_planned();
   void drop_old();
   void fill();
@@ -144,7 +145,6 @@ class Reporter {
   void on_saved(const WorkPointer& work, const StoreOutcome& outcome);
   void release(const WorkPointer& work);
   void put_forward(DayNumber day, const std::string& domain, const Forwarded& callback);
-  void plan_and_put_forward(DayNumber day, const std::string& after, const Forwarded& callback);
   void note_read_failure(const std::string& reason);
   void note_write_failure(const std::string& reason);
   void note_written();
