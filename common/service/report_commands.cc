@@ -3,12 +3,11 @@
 
 #include <jansson.h>
 
-#include <algorithm>
 #include <utility>
 
-#include "common/base/domain_name.h"
 #include "common/reporting/report_target.h"
 #include "common/service/reply_json.h"
+#include "common/service/report_arguments.h"
 #include "common/tlsrpt/report_json.h"
 
 namespace strictmx::service {
@@ -18,25 +17,7 @@ using reporting::DayNumber;
 using reporting::RecipientRow;
 using reporting::ReportRow;
 
-// A usage error, or the day; `otherwise` where the request names none.
-base::Result<DayNumber, std::monostate> read_day_of(const ControlRequest& request,
-                                                    DayNumber otherwise) {
-  const auto text = request.text("day");
-  if (!text.has_value()) return otherwise;
-  const auto day = reporting::read_day(*text);
-  if (day.has_value()) return *day;
-  return base::fail(std::monostate{}, "not a day as in 2026-11-24: " + *text);
-}
-
-// The domain in A-labels, or nothing where the request names none.
-base::Result<std::optional<base::DomainName>, std::monostate> read_domain_of(
-    const ControlRequest& request) {
-  const auto text = request.text("domain");
-  if (!text.has_value()) return std::optional<base::DomainName>();
-  auto domain = base::DomainName::parse(*text);
-  if (!domain.ok()) return base::fail(std::monostate{}, "domain: " + domain.error().detail);
-  return std::optional<base::DomainName>(std::move(domain).value());
-}
+DayNumber today(const ReportCommands& commands) { return reporting::day_of(commands.clock.now()); }
 
 void respond_store_error(const Respond& respond, const std::string& detail) {
   respond(control_error("failed", "store: " + detail));
@@ -101,16 +82,16 @@ void set_report(const Json& reply, const ReportCommands& commands, const base::D
 
 void preview_command(const ReportCommands& commands, const ControlRequest& request,
                      const Respond& respond) {
-  const auto day = read_day_of(request, reporting::day_of(commands.clock.now()));
-  if (!day.ok()) return respond(control_error("usage", day.error().detail));
-  const auto domain = read_domain_of(request);
+  const auto asked = day_argument(request);
+  if (!asked.ok()) return respond(control_error("usage", asked.error().detail));
+  const DayNumber day = asked.value().value_or(today(commands));
+  const auto domain = domain_argument(request);
   if (!domain.ok()) return respond(control_error("usage", domain.error().detail));
   if (!domain.value().has_value()) return respond(control_error("usage", "domain: is missing"));
   const base::DomainName& name = *domain.value();
   const bool is_brief = json_is_true(json_object_get(request.arguments.get(), "brief"));
   commands.reporter.preview(
-      day.value(), name,
-      [&commands, name, day = day.value(), is_brief, respond](const auto& found) {
+      day, name, [&commands, name, day, is_brief, respond](const auto& found) {
         if (!found.ok()) return respond_store_error(respond, found.error().detail);
         const reporting::ReportPreview& preview = found.value();
         Json reply = control_ok();
@@ -127,13 +108,13 @@ void preview_command(const ReportCommands& commands, const ControlRequest& reque
 
 void send_command(const ReportCommands& commands, const ControlRequest& request,
                   const Respond& respond) {
-  const DayNumber today = reporting::day_of(commands.clock.now());
-  const auto day = read_day_of(request, today - 1);
-  if (!day.ok()) return respond(control_error("usage", day.error().detail));
-  const auto domain = read_domain_of(request);
+  const auto asked = day_argument(request);
+  if (!asked.ok()) return respond(control_error("usage", asked.error().detail));
+  const DayNumber day = asked.value().value_or(today(commands) - 1);
+  const auto domain = domain_argument(request);
   if (!domain.ok()) return respond(control_error("usage", domain.error().detail));
-  if (day.value() >= today) {
-    return respond(control_error("usage", reporting::day_text(day.value()) +
+  if (day >= today(commands)) {
+    return respond(control_error("usage", reporting::day_text(day) +
                                               " has not ended in UTC; a report covers a whole day "
                                               "(see 'strictmx report preview')"));
   }
@@ -141,14 +122,14 @@ void send_command(const ReportCommands& commands, const ControlRequest& request,
     return respond(control_error(
         "failed", "reports are off: set report.organization, report.contact and report.from"));
   }
-  if (!commands.reporter.is_complete(day.value())) {
+  if (!commands.reporter.is_complete(day)) {
     return respond(
         control_error("failed",
                       "results of that day are still on their way into the store; try again in a "
                       "moment"));
   }
   const std::string name = domain.value().has_value() ? domain.value()->text() : std::string();
-  commands.reporter.send_now(day.value(), name, [day = day.value(), respond](const auto& rows) {
+  commands.reporter.send_now(day, name, [day, respond](const auto& rows) {
     if (!rows.ok()) return respond_store_error(respond, rows.error().detail);
     Json reply = control_ok();
     set(reply, "day", text_json(reporting::day_text(day)));
@@ -209,17 +190,16 @@ void status_command(const ReportCommands& commands, const ControlRequest&, const
 
 void list_command(const ReportCommands& commands, const ControlRequest& request,
                   const Respond& respond) {
-  const auto day = read_day_of(request, reporting::day_of(commands.clock.now()) - 1);
+  const auto day = day_argument(request);
   if (!day.ok()) return respond(control_error("usage", day.error().detail));
-  const auto domain = read_domain_of(request);
+  const auto domain = domain_argument(request);
   if (!domain.ok()) return respond(control_error("usage", domain.error().detail));
   reporting::ReportQuery query;
-  query.day = day.value();
+  query.day = day.value().value_or(today(commands) - 1);
   if (domain.value().has_value()) query.domain = domain.value()->text();
   query.only_troubled = json_is_true(json_object_get(request.arguments.get(), "troubled"));
   query.after = request.text("after").value_or("");
-  query.limit = static_cast<std::size_t>(std::clamp<std::int64_t>(
-      request.number("limit").value_or(100), 1, static_cast<std::int64_t>(reporting::kMaxListed)));
+  query.limit = limit_argument(request, reporting::kMaxListed);
   reporting::read_with<reporting::ReportPage>(
       commands.reporter.database(),
       [query](store::Transaction& transaction) {

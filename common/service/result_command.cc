@@ -3,12 +3,11 @@
 
 #include <jansson.h>
 
-#include <algorithm>
 #include <utility>
 
-#include "common/base/domain_name.h"
 #include "common/reporting/day.h"
 #include "common/service/reply_json.h"
+#include "common/service/report_arguments.h"
 
 namespace strictmx::service {
 namespace {
@@ -70,30 +69,23 @@ Json results_json(const DomainResults& results) {
 // The query, or what is wrong with the request.
 base::Result<ResultQuery, std::monostate> read_query(const ControlRequest& request) {
   ResultQuery query;
-  const auto wrong_day = [](const std::string& text) {
-    return base::fail(std::monostate{}, "not a day as in 2026-11-24: " + text);
-  };
-  if (const auto text = request.text("day"); text.has_value()) {
-    query.day = reporting::read_day(*text);
-    if (!query.day.has_value()) return wrong_day(*text);
-  }
-  if (const auto text = request.text("domain"); text.has_value()) {
-    const auto domain = base::DomainName::parse(*text);
-    if (!domain.ok()) return base::fail(std::monostate{}, "domain: " + domain.error().detail);
-    query.domain = domain.value().text();
-  }
+  const auto day = day_argument(request);
+  if (!day.ok()) return day.error();
+  query.day = day.value();
+  const auto domain = domain_argument(request);
+  if (!domain.ok()) return domain.error();
+  if (domain.value().has_value()) query.domain = domain.value()->text();
   if (const json_t* after = json_object_get(request.arguments.get(), "after"); after != nullptr) {
-    const json_t* day = json_object_get(after, "day");
-    const json_t* domain = json_object_get(after, "domain");
-    const auto number = json_is_string(day) ? reporting::read_day(json_string_value(day))
-                                            : std::optional<reporting::DayNumber>();
-    if (!number.has_value() || !json_is_string(domain)) {
+    const json_t* last_day = json_object_get(after, "day");
+    const json_t* last_domain = json_object_get(after, "domain");
+    const auto number = json_is_string(last_day) ? reporting::read_day(json_string_value(last_day))
+                                                 : std::optional<reporting::DayNumber>();
+    if (!number.has_value() || !json_is_string(last_domain)) {
       return base::fail(std::monostate{}, "after: not {\"day\", \"domain\"}");
     }
-    query.after.emplace(*number, json_string_value(domain));
+    query.after.emplace(*number, json_string_value(last_domain));
   }
-  query.limit = static_cast<std::size_t>(std::clamp<std::int64_t>(
-      request.number("limit").value_or(100), 1, static_cast<std::int64_t>(kMaxResultDomainsAPage)));
+  query.limit = limit_argument(request, kMaxResultDomainsAPage);
   return query;
 }
 
