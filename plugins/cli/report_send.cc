@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "common/base/clock.h"
+#include "common/reporting/day.h"
 #include "plugins/cli/daemon_link.h"
 #include "plugins/cli/report.h"
 #include "plugins/cli/terminal.h"
@@ -25,7 +26,7 @@ struct SendOptions {
 
 std::string yesterday() {
   const base::SystemClock clock;
-  return base::format_utc(clock.now() - std::chrono::days(1)).substr(0, 10);
+  return reporting::day_text(reporting::day_of(clock.now()) - 1);
 }
 
 Json day_and_domain(const SendOptions& options) {
