@@ -27,6 +27,7 @@
 #include "common/reporting/result_store.h"
 #include "common/service/result_socket.h"
 #include "common/store/sqlite_database.h"
+#include "tests/fakes/txt_resolver.h"
 
 namespace {
 
@@ -66,7 +67,7 @@ class FastClock : public base::Clock {
   double speed_;
 };
 
-class AskingDomains : public dns::Resolver {
+class AskingDomains : public strictmx::fakes::TxtResolver {
  public:
   AskingDomains(base::EventLoop& loop, std::mt19937& chance) : loop_(loop), chance_(chance) {}
   void txt(const std::string& name, dns::DnsCallback<std::string> callback) override {
@@ -77,13 +78,6 @@ class AskingDomains : public dns::Resolver {
     if (chance_() % 4 == 0) result = base::fail(dns::DnsError::kTimeout, "made to fail");
     loop_.post([callback = std::move(callback), result] { callback(result); });
   }
-  void mx(const std::string&, dns::DnsCallback<dns::MxRecord>) override { std::abort(); }
-  void addresses(const std::string&, dns::DnsCallback<base::IpAddress>) override { std::abort(); }
-  void family(const std::string&, dns::AddressFamily, dns::DnsCallback<base::IpAddress>) override {
-    std::abort();
-  }
-  void tlsa(const std::string&, dns::DnsCallback<dns::TlsaRecord>) override { std::abort(); }
-  void cname(const std::string&, dns::DnsCallback<std::string>) override { std::abort(); }
 
  private:
   base::EventLoop& loop_;

@@ -19,7 +19,7 @@
 #include "common/reporting/result_text.h"
 #include "common/store/sqlite_database.h"
 #include "tests/fakes/fake_clock.h"
-#include "tests/fakes/fake_network.h"
+#include "tests/fakes/txt_resolver.h"
 
 namespace strictmx::reporting {
 namespace {
@@ -29,7 +29,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 // Answers at once, yet never inside the call.
-class PromptResolver : public dns::Resolver {
+class PromptResolver : public fakes::TxtResolver {
  public:
   explicit PromptResolver(base::EventLoop& loop) : loop_(loop) {}
   std::map<std::string, dns::DnsResult<std::string>> records;
@@ -51,13 +51,6 @@ class PromptResolver : public dns::Resolver {
     if (found != records.end()) result = found->second;
     loop_.post([callback = std::move(callback), result] { callback(result); });
   }
-  void mx(const std::string&, dns::DnsCallback<dns::MxRecord>) override { std::abort(); }
-  void addresses(const std::string&, dns::DnsCallback<base::IpAddress>) override { std::abort(); }
-  void family(const std::string&, dns::AddressFamily, dns::DnsCallback<base::IpAddress>) override {
-    std::abort();
-  }
-  void tlsa(const std::string&, dns::DnsCallback<dns::TlsaRecord>) override { std::abort(); }
-  void cname(const std::string&, dns::DnsCallback<std::string>) override { std::abort(); }
 
  private:
   base::EventLoop& loop_;
