@@ -212,19 +212,19 @@ judge_answer() {
 
 ask() {
   step "Asking about $domain"
-  status=0
-  verdict=$(strictmx query --json "$domain" 2>&1) || status=$?
+  query_status=0
+  verdict=$(strictmx query --json "$domain" 2>&1) || query_status=$?
   say "$verdict"
   answer=$(strictmx query "$domain" 2>&1) || :
   say "Postfix is told: $answer"
   say
-  case $status,$verdict in
+  case $query_status,$verdict in
     0,* | *'"failure"'*) judge_answer "$verdict" ;;
     *TEMP* | *timeout* | *"timed out"*)
       say "No answer came in time: DNS is out of reach from here, or very slow."
       ;;
     *)
-      complain "strictmxd gave no answer about $domain (status $status)."
+      complain "strictmxd gave no answer about $domain (status $query_status)."
       show_log >&2
       return 1
       ;;
