@@ -51,6 +51,7 @@ inline constexpr std::chrono::minutes kPlanInterval{60};
 
 struct ReporterSettings {
   bool is_on = false;
+  std::string why_off;  // in words, for the operator, while it is not on
   ReportAuthor author;
   ReportRules rules;
   bool only_failures = false;

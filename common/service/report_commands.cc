@@ -59,6 +59,12 @@ Json row_json(const ReportRow& row) {
 }
 
 // The report itself, and the mail that would carry it.
+void set_is_on(const Json& reply, const ReportCommands& commands) {
+  const reporting::ReporterSettings& settings = commands.reporter.settings();
+  set(reply, "on", Json(json_boolean(settings.is_on)));
+  set_text_if_any(reply, "why_off", settings.why_off);
+}
+
 void set_report(const Json& reply, const ReportCommands& commands, const base::DomainName& domain,
                 const reporting::ReportPreview& preview) {
   const auto report = reporting::read_built_report(preview.bytes);
@@ -97,7 +103,7 @@ void preview_command(const ReportCommands& commands, const ControlRequest& reque
         Json reply = control_ok();
         set(reply, "day", text_json(reporting::day_text(day)));
         set(reply, "domain", text_json(name.text()));
-        set(reply, "on", Json(json_boolean(commands.reporter.settings().is_on)));
+        set_is_on(reply, commands);
         set_text_if_any(reply, "not_sent_because", preview.not_sent_because);
         set(reply, "recipients", recipients_json(preview.destinations.recipients));
         if (preview.row.has_value()) set(reply, "stored", row_json(*preview.row));
@@ -119,8 +125,8 @@ void send_command(const ReportCommands& commands, const ControlRequest& request,
                                               "(see 'strictmx report preview')"));
   }
   if (!commands.reporter.settings().is_on) {
-    return respond(control_error(
-        "failed", "reports are off: set report.organization, report.contact and report.from"));
+    return respond(
+        control_error("failed", "reports are off: " + commands.reporter.settings().why_off));
   }
   if (!commands.reporter.is_complete(day)) {
     return respond(
@@ -181,7 +187,7 @@ void status_command(const ReportCommands& commands, const ControlRequest&, const
   add_days(commands, INT64_MAX, days, [&commands, days, respond](const std::string& problem) {
     if (!problem.empty()) return respond_store_error(respond, problem);
     Json reply = control_ok();
-    set(reply, "on", Json(json_boolean(commands.reporter.settings().is_on)));
+    set_is_on(reply, commands);
     set_number(reply, "under_way", commands.reporter.under_way());
     set(reply, "days", Json(json_incref(days.get())));
     respond(std::move(reply));

@@ -54,8 +54,7 @@ void print_preview(const JsonView& reply) {
   }
   if (!reply.is_true("on")) {
     fmt::print("{}\n", styled(Style::kWarning,
-                              "not sent: reports are off until report.organization, "
-                              "report.contact and report.from are set"));
+                              "not sent: reports are off: " + shown(reply.text("why_off"))));
   }
   if (!reply.items("recipients").empty()) fmt::print("\n{}", recipient_table(reply).text());
   if (reply.has("report")) fmt::print("\n{}", print_json(reply.member("report").get()));

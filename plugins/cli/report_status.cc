@@ -29,9 +29,7 @@ Table::Cell count_cell(const JsonView& counts, const char* state, Style if_any) 
 
 void print_days(const JsonView& reply) {
   if (!reply.is_true("on")) {
-    fmt::print("{}\n", styled(Style::kWarning,
-                              "Reports are off until report.organization, report.contact and "
-                              "report.from are set."));
+    fmt::print("{}\n", styled(Style::kWarning, "Reports are off: " + shown(reply.text("why_off"))));
   }
   Table table;
   using Style::kHeading;

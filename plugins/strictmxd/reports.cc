@@ -33,15 +33,9 @@ base::Result<SignerPointer, ReportsError> make_signer(const ReportSettings& sett
   return std::make_shared<const dkim::Signer>(std::move(signer).value());
 }
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
-  return all;
-}
-
 void tell_state(const ReportSettings& settings, bool is_signed) {
-  if (!settings.missing.empty()) {
-    base::log_info("reports are off", {{"not_set", joined(settings.missing)}});
+  if (!settings.reporter.is_on) {
+    base::log_info("reports are off", {{"reason", settings.reporter.why_off}});
     return;
   }
   const auto contact = base::domain_of_mail_address(settings.reporter.author.contact);
@@ -74,8 +68,12 @@ Reports::Reports(base::EventLoop& loop, store::Database& database, const base::C
       reporter_(loop, database, clock, resolver, sender_, builders_) {
   const auto applied = apply(settings);
   if (applied.ok()) return;
+  reporting::ReporterSettings off = settings.reporter;
+  off.is_on = false;
+  off.why_off = applied.error().detail;
   base::log_error("reports are off until this is put right and strictmxd reloaded",
-                  {{"reason", applied.error().detail}});
+                  {{"reason", off.why_off}});
+  reporter_.set_settings(off);
 }
 
 base::Outcome<ReportsError> Reports::check(const ReportSettings& settings) {

@@ -39,7 +39,6 @@ inline constexpr std::size_t kMaxQueuedMails =
 
 struct ReportSettings {
   reporting::ReporterSettings reporter;
-  std::vector<std::string> missing;  // keys without which reports are off
   std::string from;
   std::vector<std::pair<std::string, std::string>> dkim_keys;  // selector, file
   reporting::MailSettings mail;

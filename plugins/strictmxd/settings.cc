@@ -93,14 +93,16 @@ base::Result<reporting::ReportRules, ConfigError> read_report_rules(const base::
 
 // Off as long as one of the three is missing: then nothing else of it matters.
 base::Outcome<ConfigError> read_report_author(const base::Config& config, ReportSettings& reports) {
+  std::string missing;
   const auto text_of = [&](const char* key) -> const std::string& {
-    if (config.text(key).empty()) reports.missing.emplace_back(key);
+    if (config.text(key).empty()) missing += (missing.empty() ? "" : ", ") + std::string(key);
     return config.text(key);
   };
   reports.reporter.author.organization = text_of("report.organization");
   reports.reporter.author.contact = text_of("report.contact");
   reports.from = text_of("report.from");
-  reports.reporter.is_on = reports.missing.empty();
+  reports.reporter.is_on = missing.empty();
+  if (!missing.empty()) reports.reporter.why_off = missing + ": not set";
   for (const char* key : {"report.contact", "report.from"}) {
     if (config.text(key).empty() || base::domain_of_mail_address(config.text(key)).has_value()) {
       continue;

@@ -111,7 +111,8 @@ def test_off_is_told_once_with_what_is_missing(lab):
     for words in (["status"], ["preview", PLAIN, "--day", day]):
         status, output, error = daemon.strictmx("report", *words)
         check_equal((status, error), (0, ""), f"exit status and errors of {words[0]}")
-        check("reports are off until report.organization" in output.lower(), f"{output}")
+        (line,) = [line for line in output.splitlines() if "reports are off: " in line.lower()]
+        check("report.organization" in line and "report.from" in line, f"{line}")
     daemon.configure(report__organization=SETTINGS["report__organization"])
     daemon.reload()
     wait_until(lambda: len(lines_of_log("reports are off")) == 2, 20, "the second line")

@@ -273,12 +273,13 @@ class WithoutReports(cli_program.Folder):
         try:
             lines = [line for line in daemon.log.read_text().splitlines() if "reports are" in line]
             self.assertEqual(len(lines), 1)
-            self.assertIn('reports are off not_set="report.contact, report.from"', lines[0])
+            self.assertIn('reports are off reason="report.contact, report.from: not set"', lines[0])
             daemon.send_results([MAILED])
             done = daemon.ask("send")
             self.assertEqual(done.returncode, TEMP, done.stderr)
-            self.assertIn("reports are off", done.stderr)
-            self.assertIn("Reports are off", daemon.ask("status").stdout)
+            self.assertIn("reports are off: report.contact, report.from: not set", done.stderr)
+            self.assertIn("Reports are off: report.contact, report.from: not set",
+                          daemon.ask("status").stdout)
         finally:
             daemon.stop()
 
@@ -329,7 +330,9 @@ class WithoutReports(cli_program.Folder):
                              if "reports are off" in line]
                     self.assertEqual(len(lines), 1)
                     self.assertIn(want, lines[0])
-                    self.assertIn("Reports are off", daemon.ask("status").stdout)
+                    status = daemon.ask("status").stdout
+                    self.assertIn("Reports are off: report.dkim_keys: ", status)
+                    self.assertIn(want, status)
                     check = run("--check-config", "--config", daemon.config, program="strictmxd")
                     self.assertEqual(check.returncode, CONFIG)
                     self.assertIn(want, check.stderr)
