@@ -259,6 +259,7 @@ case $# in
         exit 0
         ;;
       '' | -*)
+        complain "'$1' is neither an option nor a domain."
         usage >&2
         exit 64
         ;;
