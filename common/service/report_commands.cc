@@ -58,13 +58,13 @@ Json row_json(const ReportRow& row) {
   return object;
 }
 
-// The report itself, and the mail that would carry it.
 void set_is_on(const Json& reply, const ReportCommands& commands) {
   const reporting::ReporterSettings& settings = commands.reporter.settings();
   set(reply, "on", Json(json_boolean(settings.is_on)));
   set_text_if_any(reply, "why_off", settings.why_off);
 }
 
+// The report itself, and the mail that would carry it.
 void set_report(const Json& reply, const ReportCommands& commands, const base::DomainName& domain,
                 const reporting::ReportPreview& preview) {
   const auto report = reporting::read_built_report(preview.bytes);
